@@ -1,0 +1,246 @@
+"""Text to token ids and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer as Backend
+
+from unmask.errors import DataError
+from unmask.text import folder
+from unmask.text.bulk import BulkEncoder
+from unmask.text.normalise import replace_surrogates
+from unmask.text.special import SpecialIds, SpecialTokens
+from unmask.text.wordpiece import mark_special
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One text's tokens, and where each stands in it; all three have the same length."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+    """First and past-the-last code point of the token in the original text."""
+    word_ids: list[int | None]
+    """Which word, counted from 0, each token is part of."""
+
+
+_CLOSED_SPACES = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
+)
+"""In the order of transformers' `clean_up_tokenization`, which matters."""
+
+
+class Tokenizer:
+    """BERT's WordPiece tokenizer, read from and written to Hugging Face's files.
+
+    Special tokens that stand in a text are text like any other, so that no user can type a
+    separator; `encode_with_mask` alone reads the mask token.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        special: SpecialTokens,
+        model_max_length: int | None = None,
+        place: str = "tokenizer",
+        closes_spaces: bool = False,
+    ) -> None:
+        """Takes over the backend: truncation and padding are switched off on it.
+
+        `closes_spaces` makes `decode` join "don ' t" to "don't", as transformers does where
+        tokenizer_config.json sets `clean_up_tokenization_spaces`.
+
+        Raises:
+            DataError: The vocabulary lacks a special token other than the mask.
+        """
+        backend.no_truncation()
+        backend.no_padding()
+        self.backend = backend
+        self.special = SpecialIds.of(special, backend.get_vocab(), place)
+        if self.special.mask is None:
+            special = replace(special, mask=None)
+        self.special_tokens = special
+        self.model_max_length = model_max_length
+        self.place = place
+        self.closes_spaces = closes_spaces
+        mark_special(backend, special, self.special)
+        backend.encode_special_tokens = True  # True: as text, not as the token
+
+    @classmethod
+    def load(cls, path: Path | str) -> Tokenizer:
+        """Reads a folder (tokenizer.json, else vocab.txt) or one of these files.
+
+        Raises:
+            DataError: Nothing there, broken, not WordPiece, or without BERT's special tokens.
+        """
+        stored = folder.read(Path(path))
+        return cls(
+            stored.backend,
+            stored.special,
+            stored.model_max_length,
+            stored.place,
+            stored.closes_spaces,
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Writes the files that `load` and transformers' AutoTokenizer read, equal ids in both."""
+        folder.write(
+            Path(path),
+            self.backend,
+            self.special_tokens,
+            self.model_max_length,
+            closes_spaces=self.closes_spaces,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The backend's own pickle forgets `encode_special_tokens`.
+        return _unpickle, (
+            self.backend.to_str(),
+            self.special_tokens,
+            self.model_max_length,
+            self.place,
+            self.closes_spaces,
+        )
+
+    @property
+    def vocab_size(self) -> int:
+        """V, special tokens included."""
+        return self.backend.get_vocab_size(with_added_tokens=True)
+
+    @property
+    def mask_token(self) -> str:
+        """The mask token's text; see `require_mask` for its id."""
+        self.require_mask()
+        assert self.special_tokens.mask is not None
+        return self.special_tokens.mask
+
+    def require_mask(self) -> int:
+        """The mask token's id.
+
+        Raises:
+            DataError: The vocabulary has no mask token.
+        """
+        if self.special.mask is None:
+            raise DataError(
+                f"{self.place}: the vocabulary has no mask token (`{SpecialTokens().mask}`, or "
+                "`mask_token` in tokenizer_config.json), which masked language modelling and "
+                "filling blanks need. Use a tokenizer that has one, or train one with "
+                "`unmask tokenizer`."
+            )
+        return self.special.mask
+
+    @property
+    def lowercase(self) -> bool:
+        """Whether text is lower-cased before it is split."""
+        return bool(getattr(self.backend.normalizer, "lowercase", False))
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of all that decides the ids; the same after saving and loading."""
+        parts = json.loads(self.backend.to_str())
+        kept = {key: parts[key] for key in ("normalizer", "pre_tokenizer", "model", "added_tokens")}
+        kept["special"] = self.special_tokens.all()
+        canonical = json.dumps(kept, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @cached_property
+    def is_continuation(self) -> npt.NDArray[np.bool_]:
+        """(V,) bool, True for pieces that continue a word ("##...")."""
+        prefix = self.backend.model.continuing_subword_prefix
+        flags = np.zeros(self.vocab_size, dtype=np.bool_)
+        for token, i in self.vocabulary().items():
+            flags[i] = token.startswith(prefix) and len(token) > len(prefix)
+        return flags & ~self.is_special
+
+    @cached_property
+    def is_special(self) -> npt.NDArray[np.bool_]:
+        """(V,) bool, True for the five special tokens and any others marked special."""
+        flags = np.zeros(self.vocab_size, dtype=np.bool_)
+        flags[list(self.special.all())] = True
+        for i, token in self.backend.get_added_tokens_decoder().items():
+            flags[i] |= token.special
+        return flags
+
+    def encode(self, text: str) -> list[int]:
+        """One text's ids, without `[CLS]` and `[SEP]`; special tokens in it stay text."""
+        encoding = self.backend.encode(replace_surrogates(text), add_special_tokens=False)
+        return list(encoding.ids)
+
+    def encode_with_mask(self, text: str) -> list[int]:
+        """As `encode`, but the mask token written out in the text becomes the mask id.
+
+        Raises:
+            DataError: The vocabulary has no mask token.
+        """
+        mask = self.require_mask()
+        ids: list[int] = []
+        for i, part in enumerate(text.split(self.mask_token)):
+            if i:
+                ids.append(mask)
+            ids += self.encode(part)
+        return ids
+
+    def encode_with_offsets(self, text: str) -> Encoded:
+        """As `encode`, with each token's place in the original text, in code points."""
+        encoding = self.backend.encode(replace_surrogates(text), add_special_tokens=False)
+        return Encoded(encoding.ids, encoding.offsets, encoding.word_ids)
+
+    def encode_bulk(
+        self, texts: Sequence[str]
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+        """The ids of many texts end to end, as `encode` gives them, and each text's length.
+
+        What the fast path covers goes there (see `fast.py`), the rest to `tokenizers`.
+
+        Returns:
+            ids (N,) uint32 and lengths (len(texts),) int64, N the sum of the lengths.
+        """
+        return self._bulk.encode(texts)
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text of token ids, as transformers' `decode` writes it."""
+        text = self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        if self.closes_spaces:
+            for apart, joined in _CLOSED_SPACES:
+                text = text.replace(apart, joined)
+        return text
+
+    def id_to_token(self, i: int) -> str:
+        """The token of an id in 0..vocab_size-1."""
+        token = self.backend.id_to_token(i) if i >= 0 else None
+        if token is None:
+            raise IndexError(f"token id {i} is outside 0..{self.vocab_size - 1}")
+        return token
+
+    def token_to_id(self, token: str) -> int | None:
+        """The id of a token, None if it is not in the vocabulary."""
+        return self.backend.token_to_id(token)
+
+    def vocabulary(self) -> dict[str, int]:
+        """Every token's id, special tokens included, in the order of the ids."""
+        return dict(sorted(self.backend.get_vocab().items(), key=lambda item: item[1]))
+
+    @cached_property
+    def _bulk(self) -> BulkEncoder:
+        return BulkEncoder(self.backend)
+
+
+def _unpickle(
+    backend: str,
+    special: SpecialTokens,
+    model_max_length: int | None,
+    place: str,
+    closes_spaces: bool,
+) -> Tokenizer:
+    return Tokenizer(Backend.from_str(backend), special, model_max_length, place, closes_spaces)

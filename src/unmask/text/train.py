@@ -1,0 +1,123 @@
+"""Learning a WordPiece vocabulary from text."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tokenizers import Tokenizer as Backend
+from tokenizers import models, pre_tokenizers
+from tokenizers.trainers import WordPieceTrainer
+
+from unmask.errors import DataError, UsageError
+from unmask.text.config import TokenizerConfig
+from unmask.text.special import SpecialTokens
+from unmask.text.tokenizer import Tokenizer
+from unmask.text.wordpiece import CONTINUATION, build
+from unmask.text.words import count_words
+
+logger = logging.getLogger(__name__)
+
+_WORDS_A_LINE = 4096
+"""Words handed to the trainer in one string."""
+
+
+def train_wordpiece(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
+    """Learns a vocabulary: special tokens, single characters, then merges by frequency.
+
+    The merges are those of `tokenizers`' trainer (byte-pair merges over word counts, as in
+    Sennrich et al. 2016, not the likelihood of Schuster and Nakajima 2012). The same texts, in
+    any order and with any number of threads, give the same vocabulary. Where the text allows
+    fewer entries than `config.vocab_size`, the result is smaller and the log says so.
+
+    Raises:
+        DataError: The texts hold no word.
+        UsageError: `config.vocab_size` does not even hold the single characters.
+    """
+    special = SpecialTokens()
+    plain = build({special.unk: 0}, config, special)
+    words = count_words(texts, plain, config.max_word_length)
+    if not words:
+        raise DataError(
+            "training text: found no word in it; expected at least some words of text. "
+            "Check that the files are not empty and were read with the right format."
+        )
+    characters = _characters(words, config.limit_alphabet)
+    least = len(special.all()) + len(characters.starting) + len(characters.continuing)
+    if config.vocab_size < least:
+        raise UsageError(
+            f"vocab_size: {config.vocab_size} is too small for this text; its "
+            f"{len(special.all())} special tokens, {len(characters.starting)} characters and "
+            f"{len(characters.continuing)} continuing characters need at least {least}. "
+            f"Ask for more, or keep fewer characters with limit_alphabet "
+            f"(now {config.limit_alphabet})."
+        )
+    tokens = [*special.all(), *characters.starting, *characters.continuing]
+    tokens += _merges(words, characters, special, config)
+    if len(tokens) < config.vocab_size:
+        logger.warning(
+            "vocab_size: the text allows %d entries, fewer than the %d asked for "
+            "(min_frequency %d); the vocabulary has %d.",
+            len(tokens),
+            config.vocab_size,
+            config.min_frequency,
+            len(tokens),
+        )
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    return Tokenizer(build(vocabulary, config, special), special, place="trained vocabulary")
+
+
+@dataclass(frozen=True)
+class _Characters:
+    """The pieces of one character each, by code point."""
+
+    starting: list[str]
+    continuing: list[str]
+
+
+def _characters(words: Counter[str], limit: int) -> _Characters:
+    """The most frequent characters; ties go to the lower code point."""
+    counts: Counter[str] = Counter()
+    after_first: set[str] = set()
+    for word, count in words.items():
+        for character in word:
+            counts[character] += count
+        after_first.update(word[1:])
+    ranked = sorted(counts, key=lambda character: (-counts[character], character))
+    kept = sorted(ranked[:limit])
+    return _Characters(kept, [CONTINUATION + c for c in kept if c in after_first])
+
+
+def _merges(
+    words: Counter[str], characters: _Characters, special: SpecialTokens, config: TokenizerConfig
+) -> list[str]:
+    """The pieces longer than one character, the most frequent merge first.
+
+    The trainer numbers continuing characters in the order of a hash map, which changes from run
+    to run and decides between equally frequent merges. Passing them (and the alphabet) in fixes
+    their numbers.
+    """
+    given = [*special.all(), *characters.continuing]
+    trainer = WordPieceTrainer(
+        vocab_size=config.vocab_size,
+        min_frequency=config.min_frequency,
+        special_tokens=given,
+        initial_alphabet=characters.starting,
+        limit_alphabet=len(characters.starting),
+        continuing_subword_prefix=CONTINUATION,
+        show_progress=False,
+    )
+    scratch = Backend(models.WordPiece({special.unk: 0}, unk_token=special.unk))
+    scratch.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    scratch.train_from_iterator(_lines(words), trainer)
+    ids = scratch.get_vocab()
+    return sorted(ids, key=lambda token: ids[token])[len(given) + len(characters.starting) :]
+
+
+def _lines(words: Counter[str]) -> Iterator[str]:
+    """Each word as often as it was counted: the trainer takes text, not counts."""
+    for word, count in words.items():
+        for start in range(0, count, _WORDS_A_LINE):
+            yield " ".join([word] * min(_WORDS_A_LINE, count - start))
