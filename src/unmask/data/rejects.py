@@ -1,0 +1,129 @@
+"""Records that cannot be read: counted, kept with a reason, and too many of them stop the run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from unmask.errors import DataError
+
+_ALWAYS_ALLOWED = 9
+"""Rejects that stop no run, however few records there are."""
+_HOPELESS_AFTER = 1000
+"""Rejects after which a run whose records are mostly bad stops before its end."""
+_EXCERPT_CHARACTERS = 120
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One record that could not be read."""
+
+    source: str
+    record: int | None
+    """Line or record in the source, counted from 1; None is the whole source."""
+    reason: str
+    excerpt: str
+
+    @property
+    def place(self) -> str:
+        """Source and record, as an editor jumps to it."""
+        return self.source if self.record is None else f"{self.source}:{self.record}"
+
+
+class Rejects:
+    """Collects rejects, in a file if given one, and decides when there are too many.
+
+    The reader counts here what it has seen: `num_records` good and bad, `bytes_read` on disk, and
+    `num_cut_documents` that came in parts for their length.
+    """
+
+    def __init__(self, path: Path | None = None, max_rate: float = 0.001) -> None:
+        """Writes one JSON object a line to `path`; `max_rate` is rejects per record."""
+        self.num_records = 0
+        self.bytes_read = 0
+        self.num_cut_documents = 0
+        self.reasons: Counter[str] = Counter()
+        self.first: list[Reject] = []
+        """The first three, for messages."""
+        self.path = path
+        self._max_rate = max_rate
+        self._file = path.open("w", encoding="utf-8", newline="\n") if path else None
+
+    def __enter__(self) -> Rejects:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return sum(self.reasons.values())
+
+    def add(
+        self,
+        source: str,
+        record: int | None,
+        kind: str,
+        detail: str = "",
+        excerpt: bytes | str = "",
+    ) -> None:
+        """Counts a record as rejected; `kind` is a few words that rejects of its kind share.
+
+        Raises:
+            DataError: Most of the records so far are rejects.
+        """
+        text = (
+            excerpt.decode("utf-8", "backslashreplace") if isinstance(excerpt, bytes) else excerpt
+        )
+        # A lone surrogate cannot be written as UTF-8, and a NUL would make the file look binary.
+        shown = text[:_EXCERPT_CHARACTERS].encode("utf-8", "backslashreplace").decode()
+        reject = Reject(source, record, f"{kind}: {detail}" if detail else kind, shown)
+        self.num_records += 1
+        self.reasons[kind] += 1
+        if len(self.first) < 3:
+            self.first.append(reject)
+        if self._file is not None:
+            self._file.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
+        hopeless = max(0.5, self._max_rate) * self.num_records
+        if len(self) > _HOPELESS_AFTER and len(self) > hopeless:
+            raise self._too_many()
+
+    def check(self) -> None:
+        """Says whether the whole input was good enough.
+
+        Raises:
+            DataError: More rejects than the rate allows, and at least 10.
+        """
+        if len(self) > max(_ALWAYS_ALLOWED, self._max_rate * self.num_records):
+            raise self._too_many()
+
+    def explain(self, error: DataError, output: Path) -> DataError:
+        """The error with what it may come from; the file is kept beside an `output` that failed."""
+        self.close()
+        if len(self) == 0 or self.path is None:
+            return error
+        kept = output.with_name(f"{output.name}.rejects.jsonl")
+        shutil.copyfile(self.path, kept)
+        told = "" if self.first[0].reason in str(error) else f"{self._counted()}:\n{self._few()}\n"
+        return DataError(f"{error}\n{told}All rejects, with their reasons: {kept}")
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _too_many(self) -> DataError:
+        return DataError(
+            f"{self._counted()}, more than max_reject_rate = {self._max_rate:g} allows. "
+            f"The first of them:\n{self._few()}\n"
+            "Repair the input, or raise max_reject_rate to go on without these records."
+        )
+
+    def _counted(self) -> str:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
+        return f"{len(self)} of {self.num_records} records cannot be read ({reasons})"
+
+    def _few(self) -> str:
+        return "\n".join(f"  {reject.place}: {reject.reason}" for reject in self.first)

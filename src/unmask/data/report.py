@@ -1,0 +1,82 @@
+"""What preparation found in a text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Report:
+    """Counts over a whole corpus; what is left out is counted too."""
+
+    num_sources: int
+    num_ignored_files: int
+    """Files in the folders whose kind is not known."""
+    num_records: int
+    """Records, files or blocks read, good and bad."""
+    num_rejects: int
+    """Records that could not be read; see rejects.jsonl."""
+    rejects: dict[str, int]
+    """Rejects by reason."""
+    num_cut_documents: int
+    """Documents that came in parts because they are long; each part counts as one below."""
+    filtered: dict[str, int]
+    """Documents left out, by filter."""
+    num_documents: int
+    num_sentences: int
+    num_characters: int
+    num_tokens: int
+    """Without special tokens."""
+    unknown_rate: float
+    """Unknown tokens per token."""
+    tokens_per_word: float
+    """Tokens per word piece that begins a word."""
+    unigram_entropy: float
+    """Nats; the loss of a model that knows nothing but how often each token stands."""
+    num_used_tokens: int
+    """Entries of the vocabulary that stand in the corpus at all."""
+    vocab_size: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def write(self, path: Path) -> None:
+        """Writes it as JSON."""
+        text = json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values for printing."""
+        rows = [
+            ("files", f"{self.num_sources:,}"),
+            ("files of unknown kind, not read", f"{self.num_ignored_files:,}"),
+            ("records", f"{self.num_records:,}"),
+            ("rejects", f"{self.num_rejects:,}"),
+            *((f"  {reason}", f"{count:,}") for reason, count in self.rejects.items()),
+            *((f"left out by {name}", f"{count:,}") for name, count in self.filtered.items()),
+            ("long documents cut", f"{self.num_cut_documents:,}"),
+            ("documents", f"{self.num_documents:,}"),
+            ("sentences", f"{self.num_sentences:,}"),
+            ("characters", f"{self.num_characters:,}"),
+            ("tokens", f"{self.num_tokens:,}"),
+            ("tokens per word", f"{self.tokens_per_word:.3f}"),
+            ("unknown tokens", f"{self.unknown_rate:.4%}"),
+            ("vocabulary used", f"{self.num_used_tokens:,} of {self.vocab_size:,}"),
+            ("unigram entropy", f"{self.unigram_entropy:.3f} nats"),
+            ("seconds", f"{self.seconds:.1f}"),
+        ]
+        return [row for row in rows if row[1] != "0" or row[0] == "rejects"]
+
+
+def unigram_entropy(counts: npt.NDArray[np.int64]) -> float:
+    """Entropy in nats of the distribution with these counts (V,)."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())

@@ -1,0 +1,216 @@
+"""Documents out of tables: CSV, TSV and Parquet, the text in one column."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import IO, Any
+
+from unmask.data.config import ReaderConfig
+from unmask.data.jsonl import check_text
+from unmask.data.lines import read_lines
+from unmask.data.plain import regroup
+from unmask.data.rejects import Rejects
+from unmask.data.sources import BrokenStream, Source, chunks
+from unmask.errors import DataError, MachineError
+
+_ROWS = 256
+"""Parquet rows in memory at once."""
+
+
+def read_csv(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator[str]:
+    """The documents of a CSV file: a header, commas, quotes doubled inside quotes (RFC 4180)."""
+    return regroup(_delimited(source, config, rejects, ","), config, rejects)
+
+
+def read_tsv(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator[str]:
+    """The documents of a TSV file: a header, tabs, and quotes that mean nothing (as in GLUE)."""
+    return regroup(_delimited(source, config, rejects, "\t"), config, rejects)
+
+
+def read_parquet(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator[str]:
+    """The documents of a Parquet file."""
+    return regroup(_parquet(source, config, rejects), config, rejects)
+
+
+class _OpenQuote(Exception):
+    """A quoted field does not end within the limit."""
+
+
+class _CsvLines:
+    """The lines that `csv.reader` asks for, and what it used up for the record at hand."""
+
+    def __init__(self, source: Source, config: ReaderConfig, rejects: Rejects) -> None:
+        self.first_line = 1
+        self.bad_byte: str | None = None
+        self._line = 0
+        self._size = 0
+        self._limit = config.max_line_bytes + 1  # with the line's end
+        self._lines = self._read(source, config, rejects)
+
+    def start_record(self) -> None:
+        self.first_line = self._line + 1
+        self.bad_byte = None
+        self._size = 0
+
+    def __iter__(self) -> _CsvLines:
+        return self
+
+    def __next__(self) -> str:
+        data, offset = next(self._lines)
+        self._size += len(data)
+        if self._size > self._limit:
+            raise _OpenQuote
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            at = error.start
+            self.bad_byte = f"byte 0x{data[at]:02x} at offset {offset + at} ({error.reason})"
+            return data.decode(errors="replace")
+
+    def _read(
+        self, source: Source, config: ReaderConfig, rejects: Rejects
+    ) -> Iterator[tuple[bytes, int]]:
+        for group in read_lines(source, config.max_line_bytes, rejects):
+            self._line = group.line - 1
+            offset = group.offset
+            for data in group.data.removesuffix(b"\n").split(b"\n"):
+                self._line += 1
+                if self._size == 0:
+                    self.first_line = self._line  # lines between may have been rejected
+                yield data + b"\n", offset
+                offset += len(data) + 1
+
+
+def _delimited(
+    source: Source, config: ReaderConfig, rejects: Rejects, delimiter: str
+) -> Iterator[str]:
+    # The limit is the process's own; raising it takes nothing from other users of the module.
+    csv.field_size_limit(max(csv.field_size_limit(), config.max_line_bytes))
+    lines = _CsvLines(source, config, rejects)
+    if delimiter == "\t":
+        rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    else:
+        rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    column = 0
+    while True:
+        lines.start_record()
+        try:
+            row = next(rows)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            rejects.add(str(source), lines.first_line, "broken row", str(error))
+            continue
+        except _OpenQuote:
+            detail = f"a quote does not end within {config.max_line_bytes} bytes; skipped these"
+            rejects.add(str(source), lines.first_line, "broken row", detail)
+            continue
+        if lines.bad_byte is not None:
+            excerpt = delimiter.join(row)
+            rejects.add(str(source), lines.first_line, "not UTF-8", lines.bad_byte, excerpt)
+        elif header is None:
+            header = row
+            column = _column(source, config.text_field, header)
+        elif len(row) == len(header):
+            text = check_text(row[column], source, lines.first_line, rejects)
+            if text is not None:
+                rejects.num_records += 1
+                yield text
+        elif row:
+            detail = f"{len(row)} fields, expected {len(header)} as in the header"
+            excerpt = delimiter.join(row)
+            rejects.add(str(source), lines.first_line, "broken row", detail, excerpt)
+
+
+def _column(source: Source, name: str, names: Sequence[str]) -> int:
+    if name in names:
+        return list(names).index(name)
+    near = difflib.get_close_matches(name, names, 1)
+    hint = f"did you mean `{near[0]}`? " if near else ""
+    raise DataError(
+        f"{source}: no column `{name}`; found {', '.join(names[:20]) or 'none'}. {hint}"
+        "Name the column of the text with text_field."
+    )
+
+
+def _parquet(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator[str]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    record = 0
+    with ExitStack() as stack:
+        try:
+            table = parquet.ParquetFile(_seekable(source, stack), pre_buffer=False)
+            _check_column(source, config.text_field, table.schema_arrow)
+            # Field by field: a name with dots in it would be taken for a path.
+            for batch in table.iter_batches(batch_size=_ROWS, columns=[config.text_field]):
+                column = batch.column(0)
+                if pa.types.is_dictionary(column.type):
+                    column = column.dictionary_decode()
+                # As bytes, because a string that is not UTF-8 would end the whole file.
+                for value in column.cast(pa.large_binary()).to_pylist():
+                    record += 1
+                    text = _value(value, source, record, config, rejects)
+                    if text is not None:
+                        yield text
+        except (pa.ArrowException, OSError, BrokenStream) as error:
+            first_line = str(error).split("\n")[0]
+            detail = f"{first_line}; the {record} records before were kept"
+            rejects.add(str(source), None, "broken file", detail)
+    rejects.bytes_read += source.num_bytes
+
+
+def _seekable(source: Source, stack: ExitStack) -> str | IO[bytes]:
+    """The file itself, or its content unpacked on disk: Parquet is read from its end."""
+    if source.compression is None:
+        return str(source.path)
+    unpacked = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+    for chunk, _ in chunks(source):
+        try:
+            unpacked.write(chunk)
+        except OSError as error:
+            raise MachineError(
+                f"{source}: cannot be unpacked in {tempfile.gettempdir()} ({error.strerror}); make "
+                "room there, or unpack the file yourself."
+            ) from error
+    unpacked.seek(0)
+    return unpacked
+
+
+def _check_column(source: Source, name: str, schema: Any) -> None:
+    import pyarrow as pa
+
+    kind = schema.types[_column(source, name, schema.names)]
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise DataError(
+            f"{source}: column `{name}` holds {kind}, expected text. Name the column of the text "
+            "with text_field."
+        )
+
+
+def _value(
+    value: bytes | None, source: Source, record: int, config: ReaderConfig, rejects: Rejects
+) -> str | None:
+    if value is None:
+        rejects.add(str(source), record, f"no value in `{config.text_field}`")
+        return None
+    if len(value) > config.max_line_bytes:
+        detail = f"{len(value)} bytes, expected at most {config.max_line_bytes}"
+        rejects.add(str(source), record, "record too long", detail, value[:200])
+        return None
+    try:
+        text = check_text(value.decode(), source, record, rejects)
+    except UnicodeDecodeError as error:
+        detail = f"byte 0x{value[error.start]:02x} at offset {error.start} ({error.reason})"
+        excerpt = value[max(0, error.start - 40) : error.start + 40]
+        rejects.add(str(source), record, "not UTF-8", detail, excerpt)
+        return None
+    rejects.num_records += text is not None
+    return text

@@ -1,0 +1,54 @@
+"""From files of text to a tokenizer folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from unmask.data.config import ReaderConfig
+from unmask.data.corpus import read_sources
+from unmask.data.rejects import Rejects
+from unmask.data.shards import REJECTS_FILE
+from unmask.data.sources import find
+from unmask.data.staging import staged
+from unmask.errors import DataError
+from unmask.text.config import TokenizerConfig
+from unmask.text.folder import FILES
+from unmask.text.tokenizer import Tokenizer
+from unmask.text.train import train_wordpiece
+
+
+def learn(
+    paths: Sequence[Path | str],
+    output: Path | str,
+    config: TokenizerConfig | None = None,
+    reader: ReaderConfig | None = None,
+    *,
+    overwrite: bool = False,
+) -> tuple[Tokenizer, int]:
+    """Learns a WordPiece vocabulary and writes its folder; returns it and the number of rejects.
+
+    The folder appears whole or not at all. `paths` are those of `corpus.read`.
+
+    Raises:
+        DataError: Nothing to read, too many rejects, or no word in the text.
+        UsageError: The output is there already, or the vocabulary asked for is too small.
+        MachineError: The folder cannot be written.
+    """
+    output = Path(output)
+    sources, _ = find(paths)
+    with staged(output, overwrite=overwrite, is_ours=_is_tokenizer) as folder:
+        with Rejects(folder / REJECTS_FILE) as rejects:
+            documents = read_sources(sources, reader or ReaderConfig(), rejects)
+            texts = (document.text for document in documents)
+            try:
+                learned = train_wordpiece(texts, config or TokenizerConfig())
+            except DataError as error:
+                raise rejects.explain(error, output) from error
+        learned.save(folder)
+    return learned, len(rejects)
+
+
+def _is_tokenizer(folder: Path) -> bool:
+    """A tokenizer and nothing else, so that no model is lost with it."""
+    return {path.name for path in folder.iterdir()} <= {*FILES, REJECTS_FILE}
