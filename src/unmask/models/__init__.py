@@ -1,0 +1,1 @@
+"""Per family one frozen config and one build(config)."""

@@ -1,0 +1,1 @@
+"""Bricks: modules whose constructors take numbers and modules."""

@@ -1,0 +1,45 @@
+"""One layer of the encoder."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from unmask.nn.attention import SelfAttention
+from unmask.nn.context import Context
+from unmask.nn.dropout import Dropout
+from unmask.nn.feedforward import FeedForward
+
+
+class PostNormBlock(nn.Module):
+    """Attention, then feed-forward, each added to its input and normalised afterwards.
+
+    Vaswani et al. 2017, section 3.1; BERT's form.
+    """
+
+    def __init__(
+        self,
+        attention: SelfAttention,
+        attention_norm: nn.Module,
+        feedforward: FeedForward,
+        feedforward_norm: nn.Module,
+        dropout_rate: float,
+    ) -> None:
+        super().__init__()
+        self.attention = attention
+        self.attention_norm = attention_norm
+        self.feedforward = feedforward
+        self.feedforward_norm = feedforward_norm
+        self.dropout = Dropout(dropout_rate)
+
+    def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
+        """(N, D) to (N, D), or to (R, D) for `rows` alone, which costs only their share.
+
+        Only attention mixes positions, so rows that nobody reads need no query, no output
+        projection and no feed-forward; the rows that are read come out the same.
+        """
+        attended = self.dropout(self.attention(x, context, rows))
+        if rows is not None:
+            x = x.index_select(0, rows)  # (R, D)
+        x = self.attention_norm(x + attended)
+        normed: Tensor = self.feedforward_norm(x + self.dropout(self.feedforward(x)))
+        return normed

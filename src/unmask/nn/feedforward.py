@@ -1,0 +1,27 @@
+"""The position-wise feed-forward network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+
+class FeedForward(nn.Module):
+    """Two projections with an activation between them (Vaswani et al. 2017, section 3.3)."""
+
+    def __init__(
+        self,
+        hidden_size: int,
+        intermediate_size: int,
+        activation: Callable[[Tensor], Tensor],
+    ) -> None:
+        super().__init__()
+        self.widen = nn.Linear(hidden_size, intermediate_size)
+        self.activation = activation
+        self.narrow = nn.Linear(intermediate_size, hidden_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, D) to (N, D)."""
+        narrowed: Tensor = self.narrow(self.activation(self.widen(x)))
+        return narrowed

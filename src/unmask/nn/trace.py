@@ -1,0 +1,49 @@
+"""Looking inside an encoder without widening its interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unmask.nn.encoder import Encoder
+
+
+@dataclass
+class Trace:
+    """What one forward pass went through."""
+
+    hidden_states: list[Tensor] = field(default_factory=list)
+    """The embedding's output, then each block's: L + 1 tensors (N, D)."""
+    attentions: list[list[Tensor]] = field(default_factory=list)
+    """Per visited block, per sequence: (H, T, T) weights that sum to one over the last axis."""
+
+
+@contextmanager
+def record(encoder: Encoder) -> Iterator[Trace]:
+    """Records hidden states and attention weights of every forward inside the block.
+
+    Attention weights are computed anew from each block's input, since the fast kernels never
+    hold them.
+    """
+    trace = Trace()
+
+    def keep_embedding(_: nn.Module, __: Any, output: Tensor) -> None:
+        trace.hidden_states.append(output.detach())
+
+    def keep_block(block: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        trace.hidden_states.append(output.detach())
+        with torch.no_grad():
+            trace.attentions.append(block.attention.probabilities(inputs[0], inputs[1]))
+
+    hooks = [encoder.embedding.register_forward_hook(keep_embedding)]
+    hooks += [block.register_forward_hook(keep_block) for block in encoder.blocks]
+    try:
+        yield trace
+    finally:
+        for hook in hooks:
+            hook.remove()
