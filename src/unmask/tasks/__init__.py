@@ -1,0 +1,1 @@
+"""Per task: examples, head, loss, decoding, scores."""

@@ -1,0 +1,130 @@
+"""Masked language modelling, alone or with next sentence prediction (Devlin et al. 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unmask.batch import IGNORED, Batch
+from unmask.nn.pooling import Pooler
+from unmask.tasks.task import Outputs, Term
+
+
+class MaskedLMHead(nn.Module):
+    """Transform, then scores over the vocabulary by the token embedding's own weights.
+
+    google-research/bert, `run_pretraining.py`, `get_masked_lm_output`.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding,
+        activation: Callable[[Tensor], Tensor],
+        layer_norm_eps: float,
+    ) -> None:
+        super().__init__()
+        vocab_size, hidden_size = embedding.weight.shape
+        self.transform = nn.Linear(hidden_size, hidden_size)
+        self.activation = activation
+        self.norm = nn.LayerNorm(hidden_size, eps=layer_norm_eps)
+        self.decoder = nn.Linear(hidden_size, vocab_size)
+        self.decoder.weight = embedding.weight
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(M, D) to (M, V) logits; give it only the rows whose scores are wanted."""
+        logits: Tensor = self.decoder(self.norm(self.activation(self.transform(hidden))))
+        return logits
+
+
+class NextSentenceHead(nn.Module):
+    """Whether segment B follows segment A: class 0 it does, class 1 it is from elsewhere."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.pooler = Pooler(hidden_size)
+        self.classifier = nn.Linear(hidden_size, 2)
+
+    def forward(self, first_hidden: Tensor) -> Tensor:
+        """(B, D) hidden states of `[CLS]` to (B, 2) logits."""
+        logits: Tensor = self.classifier(self.pooler(first_hidden))
+        return logits
+
+
+def picked(batch: Batch) -> Tensor:
+    """(M,) int64 ascending positions that carry a masked language model label."""
+    return (batch.labels["mlm"] != IGNORED).nonzero().squeeze(1)
+
+
+def loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Mean cross-entropy in nats over the picked positions.
+
+    Other names: MLM loss, Cloze loss. Formula: -1/M * sum over picked m of log p(token_m).
+    `logits` are (M, V) for the picked positions, or (N, V) for all, of which the picked are read.
+    Neighbour: `MaskedLM.loss`, the same as a sum, which is what training divides by global counts.
+
+    Worked example, two tokens of which one is picked, with probabilities 1/4 and 3/4:
+
+    >>> from unmask.batch import pack
+    >>> from dataclasses import replace
+    >>> batch = replace(pack([[0, 1]]), labels={"mlm": torch.tensor([IGNORED, 1])})
+    >>> round(loss(torch.tensor([[0.25, 0.75]]).log(), batch).exp().item(), 4)
+    1.3333
+    """
+    rows = picked(batch)
+    if logits.shape[0] == batch.num_tokens:
+        logits = logits[rows]
+    return _summed(logits, batch.labels["mlm"][rows]) / rows.shape[0]
+
+
+class MaskedLM:
+    """The pretraining task: one term `mlm`, and `nsp` where pairs are trained on."""
+
+    name = "masked_lm"
+
+    def __init__(self, *, next_sentence: bool = False) -> None:
+        self.next_sentence = next_sentence
+
+    def rows(self, batch: Batch) -> Tensor:
+        """The picked positions, with each sequence's first when its segments are judged."""
+        rows = picked(batch)
+        if not self.next_sentence:
+            return rows
+        return torch.cat((rows, batch.starts())).sort().values  # `[CLS]` itself is never picked
+
+    def outputs(self, heads: nn.ModuleDict, hidden: Tensor, batch: Batch) -> Outputs:
+        """`mlm` (M, V) and, with pairs, `nsp` (B, 2)."""
+        if not self.next_sentence:
+            return {"mlm": heads["mlm"](hidden)}
+        is_first = torch.isin(self.rows(batch), batch.starts())
+        return {"mlm": heads["mlm"](hidden[~is_first]), "nsp": heads["nsp"](hidden[is_first])}
+
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """Picked positions, and labelled pairs."""
+        names = ("mlm", "nsp") if self.next_sentence else ("mlm",)
+        return {name: int((batch.labels[name] != IGNORED).sum()) for name in names}
+
+    def loss(self, outputs: Outputs, batch: Batch) -> list[Term]:
+        """Summed cross-entropies in nats, equally weighted as in the paper."""
+        terms = [Term("mlm", 1.0, _summed(outputs["mlm"], batch.labels["mlm"][picked(batch)]))]
+        if self.next_sentence:
+            terms.append(Term("nsp", 1.0, _summed(outputs["nsp"], batch.labels["nsp"])))
+        return terms
+
+    def hits(self, outputs: Outputs, batch: Batch) -> dict[str, int]:
+        """How often the highest score is the label's."""
+        labels = {"mlm": batch.labels["mlm"][picked(batch)]}
+        if self.next_sentence:
+            labels["nsp"] = batch.labels["nsp"]
+        return {
+            name: int((outputs[name].argmax(dim=-1) == label).sum())
+            for name, label in labels.items()
+        }
+
+
+def _summed(logits: Tensor, labels: Tensor) -> Tensor:
+    """() in fp32: half precision cannot hold a sum over thousands of positions."""
+    wide = logits if logits.dtype == torch.float64 else logits.float()
+    return functional.cross_entropy(wide, labels, reduction="sum", ignore_index=IGNORED)

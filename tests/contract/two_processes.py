@@ -1,0 +1,41 @@
+"""Run by torchrun, in each of two processes: not collected by itself (see test_processes.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from unmask.data.loader import Source
+from unmask.tasks.task import Model
+from unmask.train.distributed import World
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
+@pytest.mark.parametrize("next_sentence", [False, True], ids=["mlm", "mlm+nsp"])
+@pytest.mark.parametrize("batch_size", [8, 7])
+@pytest.mark.parametrize("micro_batch_tokens", [8192, 30])
+def test_two_processes_give_the_gradient_of_one(
+    batch_size: int,
+    micro_batch_tokens: int,
+    next_sentence: bool,
+    dtype: torch.dtype,
+    both: World,
+    make_model: Callable[..., Model],
+    make_sentences: Callable[..., Source],
+    one_step: Callable[..., Any],
+    assert_same_step: Callable[..., None],
+) -> None:
+    assert both.size == 2
+    source = make_sentences(pairs=next_sentence)
+    settings = {"batch_size": batch_size}
+    model = make_model(next_sentence=next_sentence)
+    alone = one_step(model, dtype, source=source, train=settings)
+    settings["micro_batch_tokens"] = micro_batch_tokens
+
+    shared = one_step(model, dtype, source=source, train=settings, world=both)
+
+    assert shared.num_forwards == 1 or micro_batch_tokens < 8192
+    assert_same_step(shared, alone, dtype)
