@@ -1,0 +1,95 @@
+"""What a model folder holds, from its small files and its weights' headers alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from unmask.checkpoint.assemble import outline, task_of
+from unmask.checkpoint.huggingface.configuration import read_config
+from unmask.checkpoint.huggingface.families import model_type_of
+from unmask.checkpoint.huggingface.folder import named_entries, read_provenance, read_tokenizer
+from unmask.checkpoint.native import locate
+from unmask.models.config import PRESETS, BertConfig
+from unmask.tasks.task import Model
+from unmask.text.tokenizer import Tokenizer
+
+
+def describe(model: Path | str) -> dict[str, Any]:
+    """Everything `unmask inspect` prints, ready for JSON; no weights are read.
+
+    Raises:
+        UsageError, DataError: As `native.load`, as far as the headers tell.
+    """
+    folder = locate(model)
+    family, config = read_config(folder)
+    entries = named_entries(folder, family)
+    heads = family.keys.found_heads(entries)
+    task = task_of(heads)
+    table = parameter_table(outline(config, heads))
+    tokenizer = read_tokenizer(folder)
+    return {
+        "folder": str(folder),
+        "family": model_type_of(config),
+        "architecture": family.architectures[heads],
+        "config": config.model_dump(),
+        "heads": sorted(heads),
+        "task": None if task is None else task.name,
+        "parameters": table,
+        "total_parameters": sum(table.values()),
+        "weight_types": dict(Counter(entry.dtype for entry in entries.values())),
+        "weight_bytes": sum(file.stat().st_size for file in {e.file for e in entries.values()}),
+        "tokenizer": None if tokenizer is None else _tokenizer(tokenizer),
+        "made_by": read_provenance(folder),
+    }
+
+
+def presets() -> dict[str, dict[str, int]]:
+    """The sizes of every preset, with BERT's own uncased vocabulary and its pretraining heads."""
+    sizes: dict[str, dict[str, int]] = {}
+    for name, shape in PRESETS.items():
+        config = BertConfig(**shape)
+        sizes[name] = {
+            **shape,
+            "encoder_parameters": configured_parameters(config, frozenset({"pooler"})),
+            "pretraining_parameters": configured_parameters(config, frozenset({"mlm", "nsp"})),
+        }
+    return sizes
+
+
+def parameter_table(model: Model) -> dict[str, int]:
+    """Parameters by part, in the order of the computation; shared ones count where they first are.
+
+    The sum is the model's number of parameters as transformers counts it.
+    """
+    parts: list[tuple[str, nn.Module]] = [("embedding", model.encoder.embedding)]
+    parts += [(f"block {i}", block) for i, block in enumerate(model.encoder.blocks)]
+    parts += [("final norm", model.encoder.final_norm)]
+    parts += [(f"head {name}", head) for name, head in model.heads.items()]
+    counted: set[int] = set()
+    table: dict[str, int] = {}
+    for name, part in parts:
+        fresh = [p for p in part.parameters() if id(p) not in counted]
+        counted.update(id(p) for p in fresh)
+        if fresh:
+            table[name] = sum(p.numel() for p in fresh)
+    return table
+
+
+def configured_parameters(config: BertConfig, heads: frozenset[str]) -> int:
+    """How many parameters a model of this config has, without making it."""
+    return sum(parameter_table(outline(config, heads)).values())
+
+
+def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
+    return {
+        "kind": "WordPiece",
+        "vocab_size": tokenizer.vocab_size,
+        "lowercase": tokenizer.lowercase,
+        "model_max_length": tokenizer.model_max_length,
+        "special_tokens": vars(tokenizer.special_tokens),
+        "sha256": tokenizer.sha256,
+    }

@@ -1,0 +1,176 @@
+"""Examines a model folder: what is broken, what will hurt, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.durable import MANIFEST, verify
+from unmask.checkpoint.huggingface.folder import load_folder, read_provenance
+from unmask.checkpoint.huggingface.weights import PICKLES, find_weights
+from unmask.checkpoint.native import locate
+from unmask.checkpoint.safe import MAX_INDEX_BYTES, contained, read_object
+from unmask.data.finding import Finding
+from unmask.errors import DataError
+from unmask.text.tokenizer import Tokenizer
+
+_HALF = {"F16", "BF16"}
+
+
+def examine_model(model: Path | str) -> list[Finding]:
+    """Findings about a model folder, errors first; one that cannot be loaded gives only why.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    folder = locate(model)
+    try:
+        if (folder / MANIFEST).exists():
+            verify(folder, ".safetensors")
+        bundle = load_folder(folder)
+        made_by = read_provenance(folder) or {}
+    except DataError as error:
+        return [_unloadable(folder, error)]
+    findings = [
+        *_about_weights(folder, bundle),
+        *_about_heads(bundle),
+        *_about_tokenizer(folder, bundle, made_by.get("tokenizer_sha256")),
+    ]
+    order = {"error": 0, "warning": 1, "note": 2}
+    return sorted(findings, key=lambda finding: order[finding.severity])
+
+
+def _unloadable(folder: Path, error: DataError) -> Finding:
+    fix = "repair what the message names, or take another copy of the whole folder"
+    if any((folder / name).exists() for name in PICKLES):
+        fix = "convert the weights to safetensors where you trust their author"
+    return Finding("error", f"cannot be loaded: {error}", "nothing can use this model", fix)
+
+
+def _about_weights(folder: Path, bundle: Bundle) -> Iterator[Finding]:
+    half = [entry for entry in find_weights(folder).values() if entry.dtype in _HALF]
+    if half:
+        yield Finding(
+            "warning",
+            f"{len(half)} weights are stored in half precision ({half[0].dtype})",
+            "a CPU computes slowly and less exactly in it; here they become float32 on loading, "
+            "with the stored precision and twice the memory",
+            "nothing here; save the model once more to store float32 for other tools",
+        )
+    broken = [
+        name
+        for name, parameter in bundle.model.named_parameters()
+        if not bool(torch.isfinite(parameter).all())
+    ]
+    if broken:
+        yield Finding(
+            "error",
+            f"{len(broken)} weights hold NaN or infinity: {', '.join(broken[:3])}",
+            "every answer is NaN",
+            "go back to an earlier checkpoint; train with a lower learning rate or more warm-up",
+        )
+    elif _looks_untrained(bundle):
+        yield Finding(
+            "warning",
+            "every bias is exactly 0 and every norm exactly 1, as before training",
+            "the model guesses",
+            "train it, or check that the right weights were copied",
+        )
+    pickled = [name for name in PICKLES if (folder / name).exists()]
+    if pickled:
+        yield Finding(
+            "note",
+            f"{pickled[0]} lies beside the safetensors",
+            "it is a pickle, which runs code in tools that open it; here it is not read",
+            "delete it",
+        )
+
+
+def _looks_untrained(bundle: Bundle) -> bool:
+    encoder = bundle.model.encoder
+    parts = [part for part in encoder.modules() if isinstance(part, nn.LayerNorm | nn.Linear)]
+    norms = [part for part in parts if isinstance(part, nn.LayerNorm)]
+    return all(bool((norm.weight == 1).all()) for norm in norms) and not any(
+        bool(torch.any(part.bias)) for part in parts
+    )
+
+
+def _about_heads(bundle: Bundle) -> Iterator[Finding]:
+    if "mlm" not in bundle.model.heads:
+        yield Finding(
+            "warning",
+            "there is no masked language model head",
+            "`unmask fill`, `unmask score` and further pretraining need one",
+            "for these take the model that this one was made from; embedding and fine-tuning work",
+        )
+
+
+def _about_tokenizer(folder: Path, bundle: Bundle, made_with: object) -> Iterator[Finding]:
+    tokenizer, config = bundle.tokenizer, bundle.config
+    if tokenizer is None:
+        yield Finding(
+            "error",
+            "there is no tokenizer (tokenizer.json or vocab.txt)",
+            "the model can only be given ids",
+            "copy the tokenizer's files from where the model came from",
+        )
+        return
+    if made_with is not None and made_with != tokenizer.sha256:
+        yield Finding(
+            "error",
+            "the tokenizer is not the one that the model was trained with (unmask.json)",
+            "the model reads other words than are meant",
+            "put the model's own tokenizer back",
+        )
+    if tokenizer.vocab_size < config.vocab_size:
+        yield Finding(
+            "note",
+            f"the vocabulary has {tokenizer.vocab_size:,} entries, the embedding "
+            f"{config.vocab_size:,} rows",
+            "the rows above belong to no token and are never predicted rightly; a few for "
+            "rounding are usual",
+            "check that the tokenizer is the model's own if there are many",
+        )
+    if tokenizer.special.mask is None:
+        yield Finding(
+            "error" if "mlm" in bundle.model.heads else "warning",
+            "the vocabulary has no mask token",
+            "masked language modelling and filling blanks need one",
+            "name it as `mask_token` in tokenizer_config.json if it is spelled otherwise",
+        )
+    yield from _about_lengths(folder, tokenizer, config.max_position_embeddings)
+
+
+def _about_lengths(folder: Path, tokenizer: Tokenizer, longest: int) -> Iterator[Finding]:
+    if (tokenizer.model_max_length or 0) > longest:
+        yield Finding(
+            "warning",
+            f"tokenizer_config.json allows {tokenizer.model_max_length} tokens, the model only "
+            f"{longest}",
+            "other tools fail on texts in between",
+            f"set `model_max_length` to {longest} in tokenizer_config.json",
+        )
+    file = contained(folder, "tokenizer.json")
+    if not file.is_file():
+        return
+    stored = read_object(file, MAX_INDEX_BYTES)
+    truncation = stored.get("truncation")
+    if isinstance(truncation, dict) and truncation.get("max_length") != longest:
+        yield Finding(
+            "warning",
+            f"tokenizer.json cuts texts at {truncation.get('max_length')} tokens; the model reads "
+            f"{longest}",
+            "other tools silently drop the rest of a text; here the model's own limit counts",
+            "set `truncation` to null in tokenizer.json",
+        )
+    if isinstance(stored.get("padding"), dict):
+        yield Finding(
+            "note",
+            "tokenizer.json pads every text",
+            "other tools compute on padding; here nothing is padded",
+            "set `padding` to null in tokenizer.json",
+        )

@@ -1,0 +1,1 @@
+"""Hugging Face's names for our parameters, both ways."""

@@ -1,0 +1,176 @@
+"""A model in Hugging Face's layout: config.json, safetensors, the tokenizer's files."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unmask.checkpoint.assemble import outline, task_of
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.huggingface.configuration import read_config, write_config
+from unmask.checkpoint.huggingface.families import FAMILIES, Family, model_type_of
+from unmask.checkpoint.huggingface.keys import compare, implied_shapes, to_ours, to_theirs
+from unmask.checkpoint.huggingface.weights import FLOATS, find_weights, write_weights
+from unmask.checkpoint.safe import MAX_JSON_BYTES, Entry, contained, read_object
+from unmask.checkpoint.tensors import read_tensor
+from unmask.errors import DataError
+from unmask.models.config import BertConfig
+from unmask.tasks.task import Model
+from unmask.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+PROVENANCE = "unmask.json"
+SHARD_BYTES = 5 * 10**9
+"""Of one weights file, as the hub asks."""
+
+
+def load_folder(folder: Path, dtype: torch.dtype = torch.float32) -> Bundle:
+    """Reads a model, its weights turned into `dtype`, in evaluation mode.
+
+    Raises:
+        DataError: A file is missing, broken, or does not fit the others.
+    """
+    family, config = read_config(folder)
+    model = _read_model(folder, family, config, dtype)
+    tokenizer = read_tokenizer(folder)
+    if tokenizer is not None and tokenizer.vocab_size > config.vocab_size:
+        raise DataError(
+            f"{folder}: the tokenizer has {tokenizer.vocab_size} entries, but config.json and the "
+            f"embedding only {config.vocab_size} rows; ids above have no vector. Use the "
+            "tokenizer that the model was trained with."
+        )
+    return Bundle(model.eval(), task_of(set(model.heads)), tokenizer, config, folder)
+
+
+def save_folder(
+    bundle: Bundle,
+    folder: Path,
+    *,
+    max_shard_bytes: int = SHARD_BYTES,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes the files into an existing folder; see `native.save` for doing so atomically.
+
+    `provenance` says how the model was made, for unmask.json, which also gets the tokenizer's hash.
+    """
+    family = FAMILIES[model_type_of(bundle.config)]
+    heads = set(bundle.model.heads)
+    rules = family.keys.rules(bundle.config.num_hidden_layers, heads)
+    state = stored_state(bundle.model, family)
+    assert state.keys() == {rule.ours for rule in rules}, "the key table does not fit the model"
+    tensors = to_theirs(rules, state)
+    if not heads & {"mlm", "nsp"}:  # an encoder alone is stored without prefix
+        prefix = family.keys.prefix
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    dtype = str(next(iter(state.values())).dtype).removeprefix("torch.")
+    write_config(folder, bundle.config, heads, dtype)
+    write_weights(folder, tensors, max_shard_bytes)
+    if bundle.tokenizer is not None:
+        bundle.tokenizer.save(folder)
+    if provenance is not None:
+        tokenizer_sha256 = None if bundle.tokenizer is None else bundle.tokenizer.sha256
+        made_by = {**provenance, "tokenizer_sha256": tokenizer_sha256}
+        text = json.dumps(made_by, indent=2, sort_keys=True, allow_nan=False)
+        (folder / PROVENANCE).write_text(text + "\n", encoding="utf-8")
+
+
+def stored_state(model: Model, family: Family) -> dict[str, Tensor]:
+    """Our tensors by our names, tied ones once."""
+    state: dict[str, Tensor] = model.state_dict()
+    return {name: tensor for name, tensor in state.items() if name not in family.keys.tied}
+
+
+def read_tokenizer(folder: Path) -> Tokenizer | None:
+    """The folder's tokenizer, None where it has none.
+
+    Raises:
+        DataError: It has one that is broken or of another kind.
+    """
+    files = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
+    there = [contained(folder, name).is_file() for name in files]
+    return Tokenizer.load(folder) if any(there[:2]) else None
+
+
+def read_provenance(folder: Path) -> dict[str, Any] | None:
+    """How the model was made, None where unmask.json is not there.
+
+    Raises:
+        DataError: unmask.json is broken.
+    """
+    file = contained(folder, PROVENANCE)
+    return read_object(file, MAX_JSON_BYTES) if file.is_file() else None
+
+
+def named_entries(folder: Path, family: Family) -> dict[str, Entry]:
+    """The weights' headers by canonical name; a copy stands in for its missing original."""
+    stored = find_weights(folder)
+    entries = {
+        name: stored[as_stored]
+        for name, as_stored in family.keys.canonical(stored, str(folder)).items()
+    }
+    for copy, original in family.keys.copies.items():
+        if copy in entries and original not in entries:
+            entries[original] = entries.pop(copy)
+    return entries
+
+
+def _read_model(folder: Path, family: Family, config: BertConfig, dtype: torch.dtype) -> Model:
+    """Nothing is allocated before every shape in the headers fits the config."""
+    keys = family.keys
+    entries = named_entries(folder, family)
+    heads = keys.found_heads(entries)
+    model = outline(config, heads)
+    rules = keys.rules(config.num_hidden_layers, heads)
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    originals = {name: entry for name, entry in entries.items() if name not in keys.copies}
+    compare(
+        implied_shapes(rules, shapes),
+        {name: entry.shape for name, entry in originals.items()},
+        str(folder),
+    )
+    _check_types(originals)
+    _check_copies(entries, keys.copies)
+    state = {
+        name: nn.Parameter(tensor)
+        for name, tensor in to_ours(
+            rules, lambda name: read_tensor(entries[name]).to(dtype)
+        ).items()
+    }
+    state |= {alias: state[name] for alias, name in keys.tied.items() if alias in shapes}
+    model.load_state_dict(state, assign=True)
+    return model
+
+
+def _check_types(entries: Mapping[str, Entry]) -> None:
+    for entry in entries.values():
+        if entry.dtype not in FLOATS:
+            raise DataError(
+                f"{entry.file}: `{entry.name}` is of type {entry.dtype}; expected one of "
+                f"{', '.join(sorted(FLOATS))}. Quantised weights are not read here."
+            )
+
+
+def _check_copies(entries: Mapping[str, Entry], copies: Mapping[str, str]) -> None:
+    for copy, original in copies.items():
+        if copy not in entries:
+            continue
+        first, second = (read_tensor(entries[name]) for name in (original, copy))
+        alike = (first.dtype, first.shape) == (second.dtype, second.shape)
+        if not alike or not torch.equal(_bits(first), _bits(second)):
+            raise DataError(
+                f"{entries[copy].file}: `{copy}` differs from `{original}`; expected one shared "
+                "tensor, because the output layer here always uses the token embedding. A model "
+                "with an output layer of its own cannot be read."
+            )
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    """Bytes, so that not-a-number equals itself."""
+    return tensor.contiguous().view(torch.uint8)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from unmask.checkpoint.huggingface.bert import KEYS
+from unmask.checkpoint.huggingface.keys import (
+    Rule,
+    compare,
+    implied_shapes,
+    linear,
+    to_ours,
+    to_theirs,
+)
+from unmask.errors import DataError
+
+FUSED = Rule("fused", ("query", "key", "value"))
+
+
+def test_a_fused_tensor_is_theirs_in_order() -> None:
+    theirs = {name: torch.full((2, 3), float(i)) for i, name in enumerate(FUSED.theirs)}
+    ours = to_ours([FUSED], theirs.__getitem__)
+    assert ours["fused"][:, 0].tolist() == [0, 0, 1, 1, 2, 2]
+    back = to_theirs([FUSED], ours)
+    assert back.keys() == theirs.keys()
+    assert all(torch.equal(back[name], tensor) for name, tensor in theirs.items())
+    assert implied_shapes([FUSED], {"fused": torch.Size((6, 3))})["key"] == (2, 3)
+
+
+def test_a_linear_layer_is_two_rules() -> None:
+    assert linear("a", "b", "c") == (
+        Rule("a.weight", ("b.weight", "c.weight")),
+        Rule("a.bias", ("b.bias", "c.bias")),
+    )
+
+
+@pytest.mark.parametrize("num_layers", [0, 1, 12])
+def test_no_name_appears_twice_on_either_side(num_layers: int) -> None:
+    for heads in ({"mlm", "nsp"}, {"mlm", "pooler"}, set[str]()):
+        rules = KEYS.rules(num_layers, heads)
+        ours = [rule.ours for rule in rules]
+        theirs = [name for rule in rules for name in rule.theirs]
+        assert len(set(ours)) == len(ours)
+        assert len(set(theirs)) == len(theirs)
+        assert not any("{" in name for name in ours + theirs)
+        assert len(theirs) == 5 + 16 * num_layers + sum(
+            {"mlm": 5, "nsp": 4, "pooler": 2}[head] for head in heads
+        )
+
+
+@pytest.mark.parametrize(
+    ("stored", "full"),
+    [
+        (["embeddings.LayerNorm.gamma"], ["bert.embeddings.LayerNorm.weight"]),
+        (["bert.embeddings.LayerNorm.beta"], ["bert.embeddings.LayerNorm.bias"]),
+        (["bert.a.weight", "cls.b.weight"], ["bert.a.weight", "cls.b.weight"]),
+        (["a.weight", "cls.b.weight"], ["bert.a.weight", "cls.b.weight"]),
+        (["embeddings.position_ids", "a.bias"], ["bert.a.bias"]),
+    ],
+)
+def test_older_and_bare_names_become_todays(stored: list[str], full: list[str]) -> None:
+    assert list(KEYS.canonical(stored, "file")) == full
+
+
+def test_a_pooler_within_next_sentence_prediction_is_no_head_of_its_own() -> None:
+    pooler, nsp = "bert.pooler.dense.weight", "cls.seq_relationship.weight"
+    assert KEYS.found_heads([pooler]) == {"pooler"}
+    assert KEYS.found_heads([pooler, nsp]) == {"nsp"}
+    assert KEYS.found_heads([]) == set()
+
+
+def test_differences_are_counted_and_listed() -> None:
+    expected = {"a": (1,), "b": (2,), "c": (3, 4)}
+    with pytest.raises(DataError) as caught:
+        compare(expected, {"b": (5,), "c": (3, 4), "d": (1,)}, "place")
+    message = str(caught.value)
+    assert "place: " in message
+    assert "1 missing: a" in message
+    assert "1 not expected: d" in message
+    assert "b (5,), implied (2,)" in message
+    compare(expected, dict(expected), "place")

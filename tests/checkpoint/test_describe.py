@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from unmask.checkpoint import native
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.describe import describe
+
+
+def test_the_table_adds_up_to_the_model(make_bundle: Callable[..., Bundle], tmp_path: Path) -> None:
+    bundle = make_bundle(("mlm", "nsp"))
+    native.save(bundle, tmp_path / "model", {"recipe": "x"})
+    found = describe(tmp_path / "model")
+    assert list(found["parameters"]) == ["embedding", "block 0", "block 1", "head mlm", "head nsp"]
+    # 12 tokens, 16 positions, 2 segments, 2 norm vectors, each of width 8.
+    assert found["parameters"]["embedding"] == (12 + 16 + 2 + 2) * 8
+    # Transform, norm and one bias a token; the scores' matrix is the embedding's.
+    assert found["parameters"]["head mlm"] == 8 * 8 + 8 + 2 * 8 + 12
+    assert found["total_parameters"] == sum(p.numel() for p in bundle.model.parameters())
+    assert found["architecture"] == "BertForPreTraining"
+    assert found["heads"] == ["mlm", "nsp"]
+    assert found["task"] == "masked_lm"
+    assert found["tokenizer"]["vocab_size"] == 10
+    assert found["made_by"]["recipe"] == "x"
+    assert found["weight_types"] == {"F32": 5 + 2 * 16 + 5 + 4}
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_bare_encoder_says_what_is_not_there(
+    make_bundle: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    native.save(make_bundle((), tokenizer=None), tmp_path / "model")
+    found = describe(tmp_path / "model")
+    assert found["architecture"] == "BertModel"
+    assert (found["heads"], found["task"], found["tokenizer"]) == ([], None, None)
+    assert found["made_by"] is None
