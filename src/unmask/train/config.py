@@ -1,0 +1,103 @@
+"""Settings of the training room; imports no tensors, so that a command line can read them fast."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class TrainConfig(BaseModel):
+    """How long, how much at once, and how often to look up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    steps: int | None = Field(default=None, ge=1)
+    """Budget in optimizer steps; give this or `minutes`. Neither means 10,000 steps."""
+    minutes: float | None = Field(default=None, gt=0.0)
+    """Budget in minutes of wall-clock training; the schedule follows it."""
+    batch_size: int = Field(default=32, ge=1)
+    """Sequences per optimizer step, over all micro-batches and processes."""
+    micro_batch_tokens: int = Field(default=2048, ge=1)
+    """Most tokens of one forward and backward; changes memory, never the gradient. At 2048 a mini
+    model takes half the memory of 8192 and no more time on a CPU."""
+    sequence_length: int = Field(default=128, ge=8)
+    """Tokens of a full sequence, specials included."""
+    initial_sequence_length: int | None = Field(default=None, ge=8)
+    """Length in the first `sequence_warmup_rate` of the budget; BERT trained 90 % of its steps at
+    128 and the rest at 512 (Devlin et al. 2019, appendix A.2)."""
+    sequence_warmup_rate: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of the budget spent at `initial_sequence_length`."""
+    initial_batch_size: int | None = Field(default=None, ge=1)
+    """Sequences per step at the start; grows linearly to `batch_size`."""
+    batch_warmup_rate: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of the budget in which the batch grows."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """Decides initial weights, data order, masks and dropout."""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """Arithmetic of the forward pass; auto takes bf16 where the device multiplies it. Weights and
+    optimizer stay in fp32."""
+    compile: bool = False
+    """Compiles the blocks by torch.compile; needs a C++ compiler."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; auto takes a GPU if there is one."""
+    log_every: int = Field(default=10, ge=1)
+    """Optimizer steps between two lines of the log."""
+    evaluate_every: int = Field(default=200, ge=1)
+    """Optimizer steps between two evaluations on held-out text."""
+    validation_sequences: int = Field(default=512, ge=1)
+    """Most held-out sequences in one evaluation, always the same ones under the same masks."""
+    save_every: int = Field(default=200, ge=1)
+    """Optimizer steps between two checkpoints: the most that a kill can lose."""
+    keep: int = Field(default=2, ge=1)
+    """Checkpoints kept; older ones are deleted once a newer one is on disk."""
+    tensorboard: bool = False
+    """Also writes TensorBoard event files (extra `tensorboard`)."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.steps is not None and self.minutes is not None:
+            raise ValueError("steps and minutes are both set: expected one budget, drop either")
+        if (self.initial_sequence_length is None) != (self.sequence_warmup_rate == 0.0):
+            raise ValueError(
+                "initial_sequence_length and sequence_warmup_rate go together: set both or neither"
+            )
+        if (self.initial_batch_size is None) != (self.batch_warmup_rate == 0.0):
+            raise ValueError(
+                "initial_batch_size and batch_warmup_rate go together: set both or neither"
+            )
+        return self
+
+
+class OptimConfig(BaseModel):
+    """How a gradient becomes a step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: Literal["adamw", "muon"] = "adamw"
+    """AdamW for all parameters, or Muon for the blocks' matrices and AdamW for the rest."""
+    learning_rate: float = Field(default=5e-4, gt=0.0)
+    """Peak rate of AdamW; 1e-4 in the paper for base at batch 256, higher for small models."""
+    muon_learning_rate: float = Field(default=5e-3, gt=0.0)
+    """Peak rate of Muon, whose updates have a root mean square of 0.2 times the rate an entry."""
+    beta1: float = Field(default=0.9, ge=0.0, lt=1.0)
+    """Decay of AdamW's mean gradient, per optimizer step."""
+    beta2: float = Field(default=0.999, ge=0.0, lt=1.0)
+    """Decay of AdamW's mean squared gradient, per optimizer step."""
+    epsilon: float = Field(default=1e-6, gt=0.0)
+    """Added to AdamW's denominator (google-research/bert, `optimization.py`)."""
+    muon_momentum: float = Field(default=0.95, ge=0.0, lt=1.0)
+    """Decay of Muon's momentum, per optimizer step."""
+    muon_iterations: int = Field(default=5, ge=1, le=20)
+    """Newton-Schulz iterations of each Muon step."""
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    """Decoupled decay of matrices and embeddings, times the rate; none of biases and norms."""
+    clip_norm: float = Field(default=1.0, gt=0.0)
+    """Largest gradient norm over all parameters; larger ones are scaled down."""
+    schedule: Literal["linear", "cosine", "wsd"] = "linear"
+    """After the warm-up: linear to zero (the paper), a half cosine, or constant and then linear
+    to zero over the last `decay_rate` (warm-up, stable, decay)."""
+    warmup_rate: float = Field(default=0.01, ge=0.0, lt=1.0)
+    """Share of the budget in which the learning rate grows linearly from zero (paper: 0.01)."""
+    decay_rate: float = Field(default=0.2, gt=0.0, le=1.0)
+    """Share of the budget in which `wsd` comes down."""
