@@ -1,0 +1,1 @@
+"""Whole runs as data, and how they are carried out."""

@@ -1,0 +1,80 @@
+"""The settings of whole runs; imports no tensors, so that a command line can read them fast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from unmask.data.config import MaskingConfig
+from unmask.models.config import PRESETS, BertConfig, Preset
+from unmask.train.config import OptimConfig, TrainConfig
+
+
+class Pretrain(BaseModel):
+    """A pretraining run: what is built, what it learns from, and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    preset: Preset = "mini"
+    """Layers and widths of the encoder."""
+    model: dict[str, Any] = {}
+    """Fields of the model that differ from the preset, in Hugging Face's spelling."""
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share zeroed of block outputs and attention weights while training."""
+    next_sentence: bool = False
+    """Trains next sentence prediction jointly (Devlin et al. 2019, section 3.1)."""
+    validation: Path | None = None
+    """A corpus to measure on; None holds out documents of the training corpus."""
+    validation_rate: float = Field(default=0.02, gt=0.0, lt=1.0)
+    """Share of the corpus' documents held out where `validation` is not set; at least one."""
+    masking: MaskingConfig = MaskingConfig()
+    """Which positions are predicted."""
+    train: TrainConfig = TrainConfig()
+    """How long, how much at once, how often to look up."""
+    optim: OptimConfig = OptimConfig()
+    """How a gradient becomes a step."""
+
+    @model_validator(mode="after")
+    def _model_can_be_built(self) -> Self:
+        try:
+            config = self.bert(vocab_size=1)
+        except ValidationError as error:
+            raise ValidationError.from_exception_data(
+                error.title,
+                [
+                    InitErrorDetails(
+                        type=fault["type"],
+                        loc=("model", *fault["loc"]),
+                        input=fault["input"],
+                        ctx=fault.get("ctx", {}),
+                    )
+                    for fault in error.errors()
+                ],
+            ) from error
+        longest = self.train.sequence_length
+        if longest > config.max_position_embeddings:
+            raise ValueError(
+                f"train.sequence_length is {longest}, but the model has only "
+                f"{config.max_position_embeddings} positions: set model.max_position_embeddings"
+            )
+        if self.next_sentence and config.type_vocab_size < 2:
+            raise ValueError(
+                "next_sentence needs two segments, but model.type_vocab_size is "
+                f"{config.type_vocab_size}: set it to 2"
+            )
+        return self
+
+    def bert(self, vocab_size: int) -> BertConfig:
+        """The model's numbers for a vocabulary of this size."""
+        return BertConfig(
+            **{
+                **PRESETS[self.preset],
+                "vocab_size": vocab_size,
+                "hidden_dropout_prob": self.dropout,
+                "attention_probs_dropout_prob": self.dropout,
+                **self.model,
+            }
+        )

@@ -1,0 +1,179 @@
+"""A run's folder: checkpoints, resuming, and the published model."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unmask import __version__
+from unmask.checkpoint import native
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.huggingface.folder import save_folder
+from unmask.checkpoint.runs import checkpoints
+from unmask.data.shards import Shards
+from unmask.errors import DataError, UsageError
+from unmask.recipe.card import model_card
+from unmask.recipe.config import Pretrain
+from unmask.train.distributed import World
+from unmask.train.optim import Optimizers
+from unmask.train.state import RunState, random_state, restore_random_state, seed_dropout
+
+_FREE = {"log_every", "evaluate_every", "save_every", "keep", "tensorboard", "device", "compile"}
+"""Training settings that a resumed run may change without becoming another run."""
+
+
+class RunKeeper:
+    """Saves a run under its output folder and finds it there again."""
+
+    def __init__(
+        self, run: Path, bundle: Bundle, recipe: Pretrain, shards: Shards, world: World
+    ) -> None:
+        self.run = run
+        self._bundle = bundle
+        self._recipe = recipe
+        self._world = world
+        self._identity = _identity(recipe, bundle, shards)
+        self._optimizers: Optimizers | None = None
+
+    def begin(self, optimizers: Optimizers, *, resume: bool) -> RunState:
+        """The state to go on from: that of the newest valid checkpoint, or a fresh one.
+
+        Raises:
+            UsageError: The folder holds a run and `resume` is off, or the run was another one.
+            DataError: None of its checkpoints is whole.
+        """
+        self._optimizers = optimizers
+        there = checkpoints(self.run)
+        if not there:
+            seed_dropout(self._world, self._recipe.train.seed)
+            return RunState()
+        if not resume:
+            raise UsageError(
+                f"{self.run}: holds a run already (at {there[-1].name}); go on with it by "
+                "--resume, or choose another --output"
+            )
+        return self._read(self._newest())
+
+    def save(self, state: RunState) -> None:
+        """Writes a checkpoint folder, whole or not at all, then deletes the oldest."""
+        assert self._optimizers is not None
+        random = random_state(self._world)
+        if self._world.is_first:
+            tensors = self._optimizers.tensors()
+            stored = {**state.as_dict(), "identity": self._identity}
+
+            def write(folder: Path) -> None:
+                save_folder(self._bundle, folder, provenance=self._provenance())
+                native.save_training_state(
+                    folder, optimizer_tensors=tensors, state=stored, rng=random
+                )
+
+            native.write_folder(self.run / f"checkpoint-{state.global_step}", write)
+            native.prune(self.run, self._recipe.train.keep)
+        self._world.barrier()
+
+    def roll_back(self) -> RunState:
+        """Loads the newest checkpoint in place.
+
+        Raises:
+            DataError: There is none that is whole.
+        """
+        return self._read(self._newest())
+
+    def publish(
+        self, bundle: Bundle, scores: dict[str, float], unigram_entropy: float, curve: Path
+    ) -> None:
+        """Writes the finished model with its card, curve and provenance."""
+
+        def write(folder: Path) -> None:
+            save_folder(bundle, folder, provenance=self._provenance())
+            (folder / curve.name).write_bytes(curve.read_bytes())
+            card = model_card(self._recipe, bundle, scores, unigram_entropy, curve.name)
+            (folder / "README.md").write_text(card, encoding="utf-8")
+
+        native.write_folder(self.run / native.MODEL_FOLDER, write)
+        native.prune(self.run, self._recipe.train.keep)  # a kill may have come before it
+
+    def _newest(self) -> Path:
+        newest = native.newest(self.run)
+        if newest is None:
+            raise DataError(
+                f"{self.run}: none of its checkpoints is whole, so there is nothing to go on from; "
+                "copy the run again, or start anew under another --output"
+            )
+        return newest
+
+    def _set_aside_after(self, newest: Path) -> None:
+        """Renames damaged checkpoints, which else stood in the way of new ones or outlived them."""
+        self._world.barrier()  # every process has chosen its checkpoint
+        there = checkpoints(self.run)
+        for damaged in there[there.index(newest) + 1 :] if self._world.is_first else []:
+            aside = damaged.with_name(f"damaged-{damaged.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            damaged.rename(aside)
+
+    def _read(self, checkpoint: Path) -> RunState:
+        stored = native.load_training_state(checkpoint)
+        _compare(stored.state["identity"], self._identity, checkpoint)
+        self._set_aside_after(checkpoint)
+        assert self._optimizers is not None
+        loaded = native.load(checkpoint).model.state_dict()
+        self._bundle.model.load_state_dict(loaded)
+        self._optimizers.load(stored.optimizer_tensors)
+        restore_random_state(stored.rng, self._world, self._recipe.train.seed)
+        return RunState.from_dict(stored.state)
+
+    def _provenance(self) -> dict[str, Any]:
+        return {
+            "recipe": self._recipe.model_dump(mode="json"),
+            "identity": self._identity,
+            "versions": {
+                "unmask": __version__,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
+        }
+
+
+def _identity(recipe: Pretrain, bundle: Bundle, shards: Shards) -> dict[str, Any]:
+    """What must not change between two halves of one run."""
+    settings = recipe.model_dump(mode="json")
+    settings["train"] = {k: v for k, v in settings["train"].items() if k not in _FREE}
+    for name in ("preset", "model", "dropout"):
+        del settings[name]
+    validation = recipe.validation
+    settings["validation"] = None if validation is None else Shards.open(validation).sha256
+    return {
+        "tokenizer": shards.tokenizer_sha256,
+        "corpus": shards.sha256,
+        "architecture": bundle.config.model_dump(mode="json"),
+        "settings": settings,
+    }
+
+
+def _compare(stored: dict[str, Any], wanted: dict[str, Any], checkpoint: Path) -> None:
+    before, now = _flat(stored), _flat(wanted)
+    differences = [
+        f"  {name}: was {before.get(name)!r}, is {now.get(name)!r}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    if differences:
+        raise UsageError(
+            f"{checkpoint}: belongs to another run:\n" + "\n".join(differences) + "\n"
+            "Resume with what it was started with, or start anew under another --output."
+        )
+
+
+def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

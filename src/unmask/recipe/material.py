@@ -1,0 +1,169 @@
+"""What a pretraining run reads: its corpus, and the held-out batches that it is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unmask.batch import IGNORED, Batch
+from unmask.data.config import CorpusConfig
+from unmask.data.loader import Cursor, Source, Transform, split, take
+from unmask.data.manifest import is_corpus
+from unmask.data.masking import Masker
+from unmask.data.packing import Chunks
+from unmask.data.pairs import SentencePairs
+from unmask.data.prepare import prepare
+from unmask.data.randomness import Permutation
+from unmask.data.report import unigram_entropy
+from unmask.data.shards import Shards
+from unmask.errors import DataError, UsageError
+from unmask.recipe.config import Pretrain
+from unmask.text.tokenizer import Tokenizer
+from unmask.train.config import TrainConfig
+from unmask.train.distributed import World
+from unmask.train.loop import TrainingData
+from unmask.train.schedule import sequence_lengths
+
+CORPUS_FOLDER = "corpus"
+EVALUATION_SEED = 20181011
+"""Masks of held-out text are the same in every run, whatever its seed (BERT's arXiv date)."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a model that knows only token frequencies would score."""
+
+    unigram_entropy: float
+    unigram_accuracy: float
+
+
+def open_corpus(
+    corpus: Path, tokenizer: Path | None, run: Path, here: World, say: Callable[[str], None]
+) -> Shards:
+    """The corpus folder, checked; where a tokenizer is given, `corpus` is text, prepared first.
+
+    Prepared text lies in the run's folder, where a run that is resumed finds it.
+
+    Raises:
+        DataError: A damaged corpus, or text that cannot be prepared.
+        UsageError: Text without a tokenizer, a corpus with one.
+    """
+    if tokenizer is None:
+        if not is_corpus(corpus):
+            raise DataError(
+                f"{corpus}: not a corpus, which `unmask corpus` makes; to train on "
+                "text itself, name a vocabulary by --tokenizer DIR."
+            )
+        folder = corpus
+    else:
+        if is_corpus(corpus):
+            raise UsageError(
+                f"{corpus}: a corpus, which holds its own tokenizer; leave out --tokenizer."
+            )
+        folder = run / CORPUS_FOLDER
+        if here.is_first:
+            _prepare(corpus, Tokenizer.load(tokenizer), folder, say)
+    if here.is_first:
+        Shards.open(folder).verify()  # a second for each gigabyte, against days on damaged tokens
+    here.barrier()
+    return Shards.open(folder)
+
+
+def _prepare(text: Path, tokenizer: Tokenizer, folder: Path, say: Callable[[str], None]) -> None:
+    if not is_corpus(folder):
+        report = prepare([text], tokenizer, folder, CorpusConfig())
+        say(f"{folder}: {report.num_documents:,} documents, {report.num_tokens:,} tokens")
+    elif Shards.open(folder).tokenizer_sha256 != tokenizer.sha256:
+        raise UsageError(
+            f"{folder}: was prepared with another tokenizer; choose another output, or give the "
+            "tokenizer that the run began with."
+        )
+
+
+def training_data(
+    recipe: Pretrain, shards: Shards, tokenizer: Tokenizer
+) -> tuple[TrainingData, HeldOut]:
+    """Sequences to train on and batches to measure on, by whole documents.
+
+    Raises:
+        DataError: Too few documents, or a validation corpus of another tokenizer.
+    """
+    training, held_out = _documents(recipe, shards)
+    held_out_shards = shards
+    if recipe.validation is not None:
+        held_out_shards = Shards.open(recipe.validation)
+        if held_out_shards.tokenizer_sha256 != shards.tokenizer_sha256:
+            raise DataError(
+                f"{recipe.validation}: was prepared with another tokenizer than the training "
+                "corpus; prepare it again with the same --tokenizer"
+            )
+    sources = tuple(
+        _source(recipe, shards, training, length, tokenizer)
+        for length in sequence_lengths(recipe.train)
+    )
+    test = _source(recipe, held_out_shards, held_out, recipe.train.sequence_length, tokenizer)
+    evaluation_masker = Masker(tokenizer, recipe.masking, EVALUATION_SEED)
+    batches = _held_out_batches(test, evaluation_masker, recipe.train)
+    data = TrainingData(sources, Masker(tokenizer, recipe.masking, recipe.train.seed), batches)
+    return data, HeldOut(
+        unigram_entropy(shards.unigram_counts()), _frequency_accuracy(shards, batches)
+    )
+
+
+def _frequency_accuracy(shards: Shards, batches: list[Batch]) -> float:
+    """How often the corpus' most frequent token is right on the held-out masks."""
+    most_frequent = int(shards.unigram_counts().argmax())
+    labels = torch.cat([batch.labels["mlm"] for batch in batches])
+    return float((labels[labels != IGNORED] == most_frequent).float().mean())
+
+
+def _documents(recipe: Pretrain, shards: Shards) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Documents to train on and documents held out, a whole one being on one side only."""
+    if recipe.validation is not None:
+        other = Shards.open(recipe.validation)
+        return np.arange(shards.num_documents), np.arange(other.num_documents)
+    least = 2 if recipe.next_sentence else 1  # a random second sentence is another document's
+    if shards.num_documents < 2 * least:
+        raise DataError(
+            f"{shards.folder}: holds {shards.num_documents} document(s), expected at least "
+            f"{2 * least}, of which {least} can be held out; give --validation another corpus, or "
+            "prepare this one with smaller documents (--reader.documents block)"
+        )
+    shuffled = Permutation(shards.num_documents, EVALUATION_SEED, 0)(
+        np.arange(shards.num_documents, dtype=np.int64)
+    )
+    num_held_out = max(least, round(recipe.validation_rate * shards.num_documents))
+    return np.sort(shuffled[num_held_out:]), np.sort(shuffled[:num_held_out])
+
+
+def _source(
+    recipe: Pretrain,
+    shards: Shards,
+    documents: NDArray[np.int64],
+    sequence_length: int,
+    tokenizer: Tokenizer,
+) -> Source:
+    special = tokenizer.special
+    if recipe.next_sentence:
+        return SentencePairs(
+            shards,
+            documents,
+            sequence_length,
+            cls_id=special.cls,
+            sep_id=special.sep,
+            seed=recipe.train.seed,
+        )
+    return Chunks(shards, documents, sequence_length, cls_id=special.cls, sep_id=special.sep)
+
+
+def _held_out_batches(source: Source, transform: Transform, config: TrainConfig) -> list[Batch]:
+    """The same sequences under the same masks in every evaluation of every run."""
+    number = min(len(source), config.validation_sequences)
+    sample_ids, epochs, _ = take(source, Cursor(), number, EVALUATION_SEED)
+    batch = transform(source.batch(sample_ids, epochs), epochs)
+    return split(batch, config.micro_batch_tokens)

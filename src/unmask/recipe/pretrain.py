@@ -1,0 +1,165 @@
+"""Pretraining: from a corpus folder to a trained model folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from unmask.checkpoint import native
+from unmask.checkpoint.assemble import assemble
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.lock import RunLock
+from unmask.errors import UsageError
+from unmask.nn.init import initialise
+from unmask.recipe.config import Pretrain
+from unmask.recipe.keeper import RunKeeper
+from unmask.recipe.material import HeldOut, open_corpus, training_data
+from unmask.tasks.masked_lm import MaskedLM
+from unmask.text.tokenizer import Tokenizer
+from unmask.train import curve
+from unmask.train.distributed import World, world
+from unmask.train.log import METRICS_FILE, RunLog, SilentLog, read_metrics
+from unmask.train.loop import TrainingData, train
+from unmask.train.optim import Optimizers
+
+CURVE_FILE = "loss.png"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a pretraining run came to."""
+
+    folder: Path
+    """The trained model, in Hugging Face's layout."""
+    scores: dict[str, float]
+    """Held-out `mlm_loss` in nats, `mlm_accuracy`, `mlm_pseudo_perplexity`, and NSP's."""
+    unigram_entropy: float
+    """Loss in nats of guessing by token frequency alone."""
+    unigram_accuracy: float
+    """Share of held-out tokens that are the most frequent token."""
+    curve: Path
+    """The loss curve as PNG."""
+    sketch: str
+    """The loss curve in characters."""
+
+    def figures(self) -> dict[str, float]:
+        """Held-out scores beside what token frequencies alone would give."""
+        return {
+            **self.scores,
+            "unigram_entropy": self.unigram_entropy,
+            "unigram_accuracy": self.unigram_accuracy,
+        }
+
+
+def pretrain(
+    corpus: Path | str,
+    output: Path | str,
+    recipe: Pretrain | None = None,
+    *,
+    tokenizer: Path | str | None = None,
+    resume: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Result:
+    """Trains a masked language model on a corpus folder and writes it to `output`/model.
+
+    With a `tokenizer` folder, `corpus` is text, which is prepared into `output`/corpus first. With
+    `resume` an interrupted run goes on where its newest valid checkpoint stands, and a run
+    that never began begins. `say` hears one line at a time and prints to stderr by default.
+
+    Raises:
+        UsageError: The output is in use, or holds another run.
+        DataError: The corpus is damaged or too small, or the loss stays not finite.
+        Stopped: A signal ended the run early; its state is saved.
+    """
+    recipe = recipe or Pretrain()
+    run = Path(output)
+    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    with world(recipe.train.device) as here:
+        say = say if here.is_first else _silent
+        vocabulary = None if tokenizer is None else Path(tokenizer)
+        shards = open_corpus(Path(corpus), vocabulary, run, here, say)
+        pieces = Tokenizer.load(shards.tokenizer_folder)
+        bundle = _fresh(recipe, pieces)
+        data, held_out = training_data(recipe, shards, pieces)
+        say(_introduction(recipe, bundle, data, here))
+        with RunLock(run) if here.is_first else nullcontext():
+            keeper = RunKeeper(run, bundle, recipe, shards, here)
+            optimizers = Optimizers(bundle.model.to(here.device), recipe.optim)
+            state = keeper.begin(optimizers, resume=resume)
+            log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
+            if isinstance(log, RunLog):
+                log.forget_after(state.global_step)
+            if recipe.train.compile:
+                for block in bundle.model.encoder.blocks:
+                    block.compile(dynamic=True)
+            scores = train(
+                bundle.model,
+                _task(recipe),
+                data,
+                optimizers,
+                state,
+                recipe.train,
+                recipe.optim,
+                here,
+                keeper,
+                log,
+            )
+            return _finish(keeper, bundle, scores, held_out, here)
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+def _task(recipe: Pretrain) -> MaskedLM:
+    return MaskedLM(next_sentence=recipe.next_sentence)
+
+
+def _fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
+    """A model with initial weights that depend on the seed alone."""
+    config = recipe.bert(tokenizer.vocab_size)
+    if config.vocab_size < tokenizer.vocab_size:
+        raise UsageError(
+            f"model.vocab_size is {config.vocab_size}, but the corpus' tokenizer has "
+            f"{tokenizer.vocab_size} entries: leave it out, or set at least that many"
+        )
+    heads = {"mlm", "nsp"} if recipe.next_sentence else {"mlm"}
+    model = assemble(config, heads)
+    generator = torch.Generator().manual_seed(recipe.train.seed)
+    initialise(model, config.initializer_range, generator)
+    return Bundle(model=model, task=_task(recipe), tokenizer=tokenizer, config=config, folder=None)
+
+
+def _introduction(recipe: Pretrain, bundle: Bundle, data: TrainingData, here: World) -> str:
+    size = sum(parameter.numel() for parameter in bundle.model.parameters())
+    return (
+        f"{recipe.preset} BERT, {size / 1e6:.1f}M parameters, vocabulary "
+        f"{bundle.config.vocab_size:,}; {len(data.sources[-1]):,} sequences of up to "
+        f"{recipe.train.sequence_length} tokens; {here.device}, "
+        f"{here.size} process(es), {torch.get_num_threads()} thread(s)"
+    )
+
+
+def _finish(
+    keeper: RunKeeper, bundle: Bundle, scores: dict[str, float], held_out: HeldOut, here: World
+) -> Result:
+    """Writes the model folder with its card and curve."""
+    run = keeper.run
+    if here.is_first:
+        metrics = read_metrics(run / METRICS_FILE)
+        curve.draw(metrics, held_out.unigram_entropy, run / CURVE_FILE)
+        keeper.publish(bundle, scores, held_out.unigram_entropy, run / CURVE_FILE)
+    here.barrier()
+    return Result(
+        folder=run / native.MODEL_FOLDER,
+        scores=scores,
+        unigram_entropy=held_out.unigram_entropy,
+        unigram_accuracy=held_out.unigram_accuracy,
+        curve=run / CURVE_FILE,
+        sketch=curve.sketch(read_metrics(run / METRICS_FILE), held_out.unigram_entropy),
+    )

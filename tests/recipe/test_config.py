@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from unmask.models.config import PRESETS
+from unmask.recipe.config import Pretrain
+
+
+def test_the_preset_gives_the_sizes_and_the_model_table_changes_them() -> None:
+    recipe = Pretrain(preset="small", model={"num_hidden_layers": 3}, dropout=0.25)
+
+    config = recipe.bert(vocab_size=77)
+
+    assert (config.num_hidden_layers, config.hidden_size) == (3, PRESETS["small"]["hidden_size"])
+    assert config.vocab_size == 77
+    assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (0.25, 0.25)
+
+
+def test_the_model_table_wins_over_the_dropout() -> None:
+    recipe = Pretrain(dropout=0.1, model={"attention_probs_dropout_prob": 0.0})
+
+    config = recipe.bert(vocab_size=9)
+
+    assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (0.1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"train": {"sequence_length": 1024}},
+            "train.sequence_length is 1024, but the model has only 512 positions: "
+            "set model.max_position_embeddings",
+        ),
+        (
+            {"model": {"max_position_embeddings": 64}},
+            "train.sequence_length is 128, but the model has only 64 positions",
+        ),
+        (
+            {"next_sentence": True, "model": {"type_vocab_size": 1}},
+            "next_sentence needs two segments, but model.type_vocab_size is 1",
+        ),
+        ({"model": {"hidden_size": 101}}, "hidden_size 101 is not a multiple of"),
+        ({"preset": "giant"}, "'tiny', 'mini', 'small'"),
+        ({"dropout": 1.0}, "less than 1"),
+    ],
+)
+def test_a_recipe_that_cannot_be_built_is_explained(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Pretrain.model_validate(settings)
+
+
+def test_enough_positions_are_accepted() -> None:
+    recipe = Pretrain.model_validate(
+        {"model": {"max_position_embeddings": 1024}, "train": {"sequence_length": 1024}}
+    )
+
+    assert recipe.bert(vocab_size=5).max_position_embeddings == 1024

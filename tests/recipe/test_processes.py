@@ -1,0 +1,53 @@
+"""Pretraining in two processes that torchrun started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unmask.checkpoint.runs import checkpoints
+from unmask.recipe.config import Pretrain
+from unmask.recipe.pretrain import pretrain
+from unmask.train.log import METRICS_FILE, read_metrics
+
+
+@pytest.fixture
+def runs(launch: Any) -> Path:
+    """A folder with the runs that two processes made."""
+    assert launch.num_passed("recipe") == [3, 3]
+    folder: Path = launch.folder
+    return folder
+
+
+def losses(run: Path) -> list[float]:
+    return [line["mlm_loss"] for line in read_metrics(run / METRICS_FILE) if "mlm_loss" in line]
+
+
+def test_two_processes_write_each_checkpoint_and_line_once(runs: Path) -> None:
+    run = runs / "undisturbed-0.0"
+
+    assert [folder.name for folder in checkpoints(run)] == ["checkpoint-0", "checkpoint-8"]
+    steps = [line["step"] for line in read_metrics(run / METRICS_FILE)]
+    assert steps == [1, 2, 3, 4, 5, 6, 7, 8, 8]
+    assert (run / "model" / "model.safetensors").exists()
+
+
+def test_two_processes_follow_the_curve_of_one(
+    runs: Path, tiny_corpus: Path, tmp_path: Path, make_recipe: Callable[..., Pretrain]
+) -> None:
+    pretrain(tiny_corpus, tmp_path / "one", make_recipe(dropout=0.0), say=lambda _: None)
+
+    # Eight steps of AdamW enlarge the gradients' differences of 1e-5 by far less than tenfold.
+    assert losses(runs / "undisturbed-0.0") == pytest.approx(losses(tmp_path / "one"), abs=1e-4)
+
+
+def test_resuming_in_two_processes_is_bit_exact(runs: Path) -> None:
+    def files(run: Path) -> dict[str, bytes]:
+        names = ("model.safetensors", "optimizer.safetensors", "rng.safetensors")
+        return {name: (run / "checkpoint-8" / name).read_bytes() for name in names}
+
+    assert files(runs / "resumed") == files(runs / "undisturbed-0.1")
+    assert losses(runs / "resumed") == losses(runs / "undisturbed-0.1")
