@@ -1,0 +1,71 @@
+"""Verbs that ask a model."""
+
+from __future__ import annotations
+
+import json as json_format
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from unmask.cli.flags import AsJson
+from unmask.errors import UsageError
+from unmask.infer.config import FillConfig
+
+
+def fill(
+    model: str,
+    /,
+    *text: str,
+    settings: Annotated[FillConfig, Parameter(name="*")] = FillConfig(),
+    json: AsJson = False,
+) -> None:
+    """Fills in the blanks of a text.
+
+    Parameters
+    ----------
+    model
+        A model or run folder, or a hub id.
+    text
+        Texts with one or more [MASK].
+    """
+    from unmask.infer.engine import load
+
+    _require(text)
+    engine = load(model)
+    answers = engine.predict(list(text), settings.top_k, settings.candidates)
+    for answer in answers:
+        if json:
+            print(json_format.dumps(answer, ensure_ascii=False))
+            continue
+        for guesses in answer:
+            for guess in guesses if isinstance(guesses, list) else [guesses]:
+                print(f"{guess['score']:7.4f}  {guess['token_str']:<16}  {guess['sequence']}")
+
+
+def score(model: str, /, *text: str, json: AsJson = False) -> None:
+    """Scores whole sentences by pseudo-log-likelihood; higher is more natural.
+
+    Parameters
+    ----------
+    model
+        A model or run folder, or a hub id.
+    text
+        Sentences, each of which is scored by itself.
+    """
+    from unmask.infer.engine import load
+
+    _require(text)
+    for scored in load(model).score(list(text)):
+        if json:
+            print(json_format.dumps(asdict(scored), ensure_ascii=False))
+        else:
+            print(
+                f"{scored.pseudo_log_likelihood:9.3f}  "
+                f"perplexity {scored.pseudo_perplexity:10.2f}  {scored.text}"
+            )
+
+
+def _require(text: tuple[str, ...]) -> None:
+    if not text:
+        raise UsageError('no text was given; write it in quotes: "The [MASK] barked."')

@@ -1,0 +1,84 @@
+"""Verbs that train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from unmask.cli.flags import AsJson
+from unmask.data.config import MaskingConfig
+from unmask.models.config import Preset
+from unmask.train.config import OptimConfig, TrainConfig
+
+
+def pretrain(
+    corpus: Path,
+    /,
+    *,
+    output: Path,
+    tokenizer: Path | None = None,
+    recipe: Path | None = None,
+    preset: Preset | None = None,
+    dropout: float | None = None,
+    next_sentence: bool | None = None,
+    validation: Path | None = None,
+    validation_rate: float | None = None,
+    masking: MaskingConfig | None = None,
+    train: TrainConfig | None = None,
+    optim: OptimConfig | None = None,
+    resume: bool = False,
+    json: AsJson = False,
+) -> None:
+    """Trains a masked language model on a corpus.
+
+    Parameters
+    ----------
+    corpus
+        Folder made by `unmask corpus`, or text with --tokenizer.
+    output
+        Folder for checkpoints, metrics and, in the end, the model.
+    tokenizer
+        Folder of a tokenizer; the corpus is then text, prepared into OUTPUT/corpus first.
+    recipe
+        A TOML file of settings; flags win over it.
+    preset
+        Layers and widths of the encoder.
+    dropout
+        Share zeroed of block outputs and attention weights while training.
+    next_sentence
+        Trains next sentence prediction jointly.
+    validation
+        A corpus to measure on; without it documents of the corpus are held out.
+    validation_rate
+        Share of the corpus' documents held out where --validation is not given.
+    resume
+        Goes on from the newest checkpoint, or begins where there is none.
+    """
+    from unmask.recipe import files
+    from unmask.recipe.pretrain import pretrain as run
+    from unmask.terminal import show
+
+    plain = {
+        "preset": preset,
+        "dropout": dropout,
+        "next_sentence": next_sentence,
+        "validation": validation,
+        "validation_rate": validation_rate,
+    }
+    flags: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
+    for name, settings in (("masking", masking), ("train", train), ("optim", optim)):
+        if given := _given(settings):
+            flags[name] = given
+    result = run(corpus, output, files.load(recipe, flags), tokenizer=tokenizer, resume=resume)
+    if not json:
+        print(result.sketch)
+    rows = [(name, f"{value:.4f}") for name, value in result.figures().items()]
+    rows.append(("model", str(result.folder)))
+    show({**result.figures(), "model": str(result.folder)}, rows, as_json=json)
+
+
+def _given(settings: BaseModel | None) -> dict[str, Any]:
+    """Only what the user wrote, so that a recipe keeps the rest."""
+    return {} if settings is None else settings.model_dump(exclude_unset=True)
