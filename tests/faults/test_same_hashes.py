@@ -1,0 +1,31 @@
+"""The same text, tokenizer and settings give the same corpus, whoever prepares it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOT_COMPARED = {"report.json"}
+"""It holds the seconds that preparation took."""
+
+
+@pytest.mark.parametrize("shard_tokens", [100_000_000, 3_000], ids=["one shard", "many shards"])
+def test_any_number_of_workers_gives_the_same_hashes(
+    shard_tokens: int, command: Any, material: Any, tmp_path: Path
+) -> None:
+    hashes = []
+    for workers in (1, 2, 5):
+        output = tmp_path / f"{workers}"
+        ended = command(
+            *("corpus", material.texts, "--tokenizer", material.tokenizer, "--output", output),
+            *("--workers", workers, "--shard-tokens", shard_tokens),
+        )
+        assert ended.exit_code == 0, ended.stderr
+        files = json.loads((output / "manifest.json").read_text())["files"]
+        hashes.append({name: files[name] for name in files.keys() - NOT_COMPARED})
+
+    assert hashes[0] == hashes[1] == hashes[2]
+    assert (sum(name.endswith(".tokens") for name in hashes[0]) > 1) is (shard_tokens < 10_000)
