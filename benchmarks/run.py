@@ -1,0 +1,195 @@
+"""Runs the benchmarks one after another and writes their figures to docs/benchmarks.md.
+
+`python benchmarks/run.py` runs all, `--only NAME...` some, `--tables` none and only writes the
+page from the figures that are there. `--quick` proves that they run; its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import material
+import measure
+
+HERE = Path(__file__).resolve().parent
+PAGE = material.ROOT / "docs" / "benchmarks.md"
+Figures = dict[str, Any]
+
+
+def thousands(spread: Figures) -> str:
+    return f"{spread['median']:,.0f} ({spread['min']:,.0f} to {spread['max']:,.0f})"
+
+
+def digits(spread: Figures, places: int = 2) -> str:
+    return (
+        f"{spread['median']:.{places}f} ({spread['min']:.{places}f} to {spread['max']:.{places}f})"
+    )
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def training_step(result: Figures) -> str:
+    settings = result["settings"]
+    speeds, peaks = [], []
+    for one in result["comparisons"]:
+        model = [f"{one['vocab_size']:,}", f"{one['dropout_rate']:g}"]
+        rates, memory = one["tokens_per_second"], one["memory"]
+        ratios = [digits(one[name]) for name in ("ratio", "cpu_ratio")]
+        speeds.append([*model, thousands(rates["ours"]), thousands(rates["theirs"]), *ratios])
+        above = [f"{memory['megabytes'][side]['above']:,.0f} MB" for side in ("ours", "theirs")]
+        peaks.append([*model, *above, f"{memory['ratio']:.2f} x"])
+    model_columns = ["vocabulary", "dropout"]
+    columns = ["unmask, tokens/s", "transformers, tokens/s", "ratio", "ratio per CPU second"]
+    return "\n\n".join(
+        [
+            "## Training step",
+            f"Masked language model, {settings['preset']}, {settings['batch_size']} sequences of "
+            f"{settings['sequence_length']} tokens, fp32, {settings['threads']} threads; against "
+            "`BertForMaskedLM` with `DataCollatorForLanguageModeling` in a plain loop. Each side "
+            f"in a process of its own, in turns, {settings['rounds']} rounds of "
+            f"{settings['steps']} steps: median, least and greatest.",
+            table([*model_columns, *columns], speeds),
+            "Peak memory of a fresh process during the steps, less what it held after the model "
+            "was built (resident size; gradients and optimizer state count):",
+            table([*model_columns, "unmask", "transformers", "ratio"], peaks),
+        ]
+    )
+
+
+def numerics(result: Figures) -> str:
+    rows = [
+        [name, f"{norms['ours']:.6f}", f"{norms['theirs']:.6f}"]
+        for name, norms in result["gradient_norms"].items()
+    ]
+    return "\n\n".join(
+        [
+            "## Gradient under accumulation",
+            "Norm of the gradient of one optimizer step over the same 8 masked sequences with the "
+            "same weights, dropout 0, cut into micro-batches; transformers' side is its Trainer.",
+            table(["sequences x micro-batches", "unmask", "transformers"], rows),
+        ]
+    )
+
+
+def corpus_preparation(result: Figures) -> str:
+    sides = {"unmask": result["ours"], "datasets.map + group_texts": result["theirs"]}
+    rows = [
+        [name, digits(one["seconds"], 1), thousands(one["peak"]), thousands(one["above_imports"])]
+        for name, one in sides.items()
+    ]
+    return "\n\n".join(
+        [
+            "## Corpus preparation",
+            f"{result['megabytes']:.0f} MB of text to a corpus ready to train on, 2 processes or "
+            "threads, imports included. Memory is that of the whole process tree (PSS, sampled).",
+            table(["", "seconds", "peak, MB", "peak above the imports, MB"], rows),
+            f"{result['speed_ratio']:.1f} times as fast, with {result['memory_ratio']:.2f} of the "
+            "peak memory.",
+        ]
+    )
+
+
+def start_up(result: Figures) -> str:
+    imports = "imports torch" if result["imports_torch"] else "does not import torch"
+    seconds = digits(result["seconds"])
+    return f"## Start-up\n\n`unmask --help` takes {seconds} seconds and {imports}."
+
+
+def pretraining(result: Figures) -> str:
+    settings = result["settings"]
+    names = {"ours": f"unmask, {settings['recipe']}", "theirs": "transformers, run_mlm's recipe"}
+    rows = [
+        [
+            names[side],
+            f"{last['seconds'] / 60:.1f}",
+            f"{last['cpu_seconds'] / 60:.1f}",
+            f"{last['tokens'] / 1e6:.1f}",
+            f"{last['validation_mlm_loss']:.3f}",
+            f"{last['validation_mlm_accuracy']:.3f}",
+        ]
+        for side, last in result["final"].items()
+    ]
+    together = "both at once" if settings["together"] else "one after the other"
+    parts = [
+        "## Pretraining",
+        f"{settings['preset']}, vocabulary {settings['vocab_size']:,}, {settings['minutes']:g} "
+        f"minutes each, {settings['threads']} thread(s), {together}; held-out books under the "
+        "same masks. The peer's learning rate is the best of "
+        f"{', '.join(result.get('learning_rates', {}))}: {result.get('learning_rate', '')}.",
+        table(["", "minutes", "CPU minutes", "million tokens", "loss, nats", "accuracy"], rows),
+    ]
+    if result.get("reached"):
+        parts.append(
+            f"unmask reaches the peer's last loss in {result['cpu_time_ratio']:.3f} of its CPU "
+            f"time and ends {result['nats_lower']:.2f} nats lower."
+        )
+    if "curves" in result:
+        parts.append("![Held-out loss over CPU time](../benchmarks/results/pretraining.png)")
+    return "\n\n".join(parts)
+
+
+SECTIONS: dict[str, Callable[[Figures], str]] = {
+    "training_step": training_step,
+    "corpus_preparation": corpus_preparation,
+    "numerics": numerics,
+    "start_up": start_up,
+    "pretraining": pretraining,
+}
+"""In the order in which they run and stand on the page; each is a script of that name."""
+
+
+def page(folder: Path) -> str:
+    """Every figure that is there, with the machine it comes from."""
+    parts = [
+        "# Benchmarks",
+        "Generated by `python benchmarks/run.py` in the environment of "
+        "`benchmarks/requirements.lock` (`make bench`); the scripts say what exactly is measured.",
+    ]
+    for name, section in SECTIONS.items():
+        path = folder / f"{name}.json"
+        if path.is_file():
+            result = json.loads(path.read_text(encoding="utf-8"))
+            parts += [section(result), _origin(name, result["machine"])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _origin(name: str, machine: Figures) -> str:
+    versions = ", ".join(f"{package} {number}" for package, number in machine["versions"].items())
+    return (
+        f"*`python benchmarks/{name}.py`, {machine['date']}: {machine['processor']}, "
+        f"{machine['cores']} cores, {machine['memory_gigabytes']} GB, {machine['system']}, "
+        f"Python {machine['python']}, {versions}; load before: {machine['load_before']:.1f}.*"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--tables", action="store_true", help="run nothing, write the page")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--results", type=Path)
+    arguments = parser.parse_args()
+    quick_results = material.WORK / "quick"
+    folder = arguments.results or (quick_results if arguments.quick else measure.RESULTS)
+    for name in () if arguments.tables else arguments.only:
+        print(f"== {name}", file=sys.stderr, flush=True)
+        command = [sys.executable, str(HERE / f"{name}.py"), "--results", str(folder)]
+        subprocess.run(command + ["--quick"] * arguments.quick, check=True)
+    target = folder / "benchmarks.md" if arguments.quick else PAGE
+    target.write_text(page(folder), encoding="utf-8")
+    print(f"wrote {target}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
