@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.batch import IGNORED, Batch
-from unmask.data.config import CorpusConfig
+from unmask.data.config import CorpusConfig, MaskingConfig
 from unmask.data.loader import Cursor, Source, Transform, split, take
 from unmask.data.manifest import is_corpus
 from unmask.data.masking import Masker
@@ -107,7 +107,7 @@ def training_data(
         for length in sequence_lengths(recipe.train)
     )
     test = _source(recipe, held_out_shards, held_out, recipe.train.sequence_length, tokenizer)
-    evaluation_masker = Masker(tokenizer, recipe.masking, EVALUATION_SEED)
+    evaluation_masker = Masker(tokenizer, MaskingConfig(), EVALUATION_SEED)
     batches = _held_out_batches(test, evaluation_masker, recipe.train)
     data = TrainingData(sources, Masker(tokenizer, recipe.masking, recipe.train.seed), batches)
     return data, HeldOut(

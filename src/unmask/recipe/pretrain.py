@@ -15,7 +15,7 @@ from unmask.checkpoint.assemble import assemble
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
 from unmask.errors import UsageError
-from unmask.nn.init import initialise
+from unmask.nn.init import initialise, look_at_neighbours
 from unmask.recipe.config import Pretrain
 from unmask.recipe.keeper import RunKeeper
 from unmask.recipe.material import HeldOut, open_corpus, training_data
@@ -132,6 +132,8 @@ def _fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
     model = assemble(config, heads)
     generator = torch.Generator().manual_seed(recipe.train.seed)
     initialise(model, config.initializer_range, generator)
+    if recipe.initial_attention == "neighbours":
+        look_at_neighbours(model.encoder, generator)
     return Bundle(model=model, task=_task(recipe), tokenizer=tokenizer, config=config, folder=None)
 
 
