@@ -1,9 +1,10 @@
-"""Verbs that ask a model."""
+"""Verbs that ask a model, or measure it."""
 
 from __future__ import annotations
 
 import json as json_format
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,6 +12,7 @@ from cyclopts import Parameter
 from unmask.cli.flags import AsJson
 from unmask.errors import UsageError
 from unmask.infer.config import FillConfig
+from unmask.recipe.config import Evaluate
 
 
 def fill(
@@ -64,6 +66,31 @@ def score(model: str, /, *text: str, json: AsJson = False) -> None:
                 f"{scored.pseudo_log_likelihood:9.3f}  "
                 f"perplexity {scored.pseudo_perplexity:10.2f}  {scored.text}"
             )
+
+
+def evaluate(
+    model: str,
+    data: Path,
+    /,
+    *,
+    settings: Annotated[Evaluate, Parameter(name="*")] = Evaluate(),
+    json: AsJson = False,
+) -> None:
+    """Measures a masked language model on text that it was not trained on.
+
+    Parameters
+    ----------
+    model
+        A model or run folder, or a hub id.
+    data
+        A corpus folder, or a file, a folder or a glob of text.
+    """
+    from unmask.recipe.evaluate import evaluate as measured
+    from unmask.terminal import show
+
+    figures = measured(model, data, settings)
+    rows = [(name, f"{value:,.4f}".rstrip("0").rstrip(".")) for name, value in figures.items()]
+    show(figures, rows, as_json=json)
 
 
 def _require(text: tuple[str, ...]) -> None:

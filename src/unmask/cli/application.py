@@ -24,6 +24,7 @@ app.command(preparing.corpus_verify, name="corpus-verify")
 app.command(training.pretrain)
 app.command(answering.fill)
 app.command(answering.score)
+app.command(answering.evaluate)
 app.command(examining.inspect)
 app.command(examining.doctor)
 

@@ -81,3 +81,14 @@ class Pretrain(BaseModel):
                 **self.model,
             }
         )
+
+
+class Evaluate(BaseModel):
+    """How a model is measured on text that it was not trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    sequence_length: int = Field(default=128, ge=8)
+    """Tokens of a full sequence, specials included."""
+    sequences: int | None = Field(default=None, ge=1)
+    """Most sequences measured, drawn from all over the text; None means every one."""

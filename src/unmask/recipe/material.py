@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unmask.batch import IGNORED, Batch
 from unmask.data.config import CorpusConfig, MaskingConfig
-from unmask.data.loader import Cursor, Source, Transform, split, take
+from unmask.data.loader import Cursor, Source, split, take
 from unmask.data.manifest import is_corpus
 from unmask.data.masking import Masker
 from unmask.data.packing import Chunks
@@ -24,7 +24,6 @@ from unmask.data.shards import Shards
 from unmask.errors import DataError, UsageError
 from unmask.recipe.config import Pretrain
 from unmask.text.tokenizer import Tokenizer
-from unmask.train.config import TrainConfig
 from unmask.train.distributed import World
 from unmask.train.loop import TrainingData
 from unmask.train.schedule import sequence_lengths
@@ -102,20 +101,29 @@ def training_data(
                 f"{recipe.validation}: was prepared with another tokenizer than the training "
                 "corpus; prepare it again with the same --tokenizer"
             )
-    sources = tuple(
-        _source(recipe, shards, training, length, tokenizer)
-        for length in sequence_lengths(recipe.train)
+
+    def source(shards: Shards, documents: NDArray[np.int64], length: int) -> Source:
+        pair_seed = recipe.train.seed if recipe.next_sentence else None
+        return sequences(shards, documents, length, tokenizer, pair_seed)
+
+    lengths = sequence_lengths(recipe.train)
+    batches = held_out_batches(
+        source(held_out_shards, held_out, recipe.train.sequence_length),
+        tokenizer,
+        recipe.train.validation_sequences,
+        recipe.train.micro_batch_tokens,
     )
-    test = _source(recipe, held_out_shards, held_out, recipe.train.sequence_length, tokenizer)
-    evaluation_masker = Masker(tokenizer, MaskingConfig(), EVALUATION_SEED)
-    batches = _held_out_batches(test, evaluation_masker, recipe.train)
-    data = TrainingData(sources, Masker(tokenizer, recipe.masking, recipe.train.seed), batches)
+    data = TrainingData(
+        tuple(source(shards, training, length) for length in lengths),
+        Masker(tokenizer, recipe.masking, recipe.train.seed),
+        batches,
+    )
     return data, HeldOut(
-        unigram_entropy(shards.unigram_counts()), _frequency_accuracy(shards, batches)
+        unigram_entropy(shards.unigram_counts()), frequency_accuracy(shards, batches)
     )
 
 
-def _frequency_accuracy(shards: Shards, batches: list[Batch]) -> float:
+def frequency_accuracy(shards: Shards, batches: list[Batch]) -> float:
     """How often the corpus' most frequent token is right on the held-out masks."""
     most_frequent = int(shards.unigram_counts().argmax())
     labels = torch.cat([batch.labels["mlm"] for batch in batches])
@@ -141,29 +149,35 @@ def _documents(recipe: Pretrain, shards: Shards) -> tuple[NDArray[np.int64], NDA
     return np.sort(shuffled[num_held_out:]), np.sort(shuffled[:num_held_out])
 
 
-def _source(
-    recipe: Pretrain,
+def sequences(
     shards: Shards,
     documents: NDArray[np.int64],
     sequence_length: int,
     tokenizer: Tokenizer,
+    pair_seed: int | None,
 ) -> Source:
+    """Sequences of these documents: pairs for next sentence prediction where a seed is given."""
     special = tokenizer.special
-    if recipe.next_sentence:
-        return SentencePairs(
-            shards,
-            documents,
-            sequence_length,
-            cls_id=special.cls,
-            sep_id=special.sep,
-            seed=recipe.train.seed,
-        )
-    return Chunks(shards, documents, sequence_length, cls_id=special.cls, sep_id=special.sep)
+    if pair_seed is None:
+        return Chunks(shards, documents, sequence_length, cls_id=special.cls, sep_id=special.sep)
+    return SentencePairs(
+        shards,
+        documents,
+        sequence_length,
+        cls_id=special.cls,
+        sep_id=special.sep,
+        seed=pair_seed,
+    )
 
 
-def _held_out_batches(source: Source, transform: Transform, config: TrainConfig) -> list[Batch]:
-    """The same sequences under the same masks in every evaluation of every run."""
-    number = min(len(source), config.validation_sequences)
+def held_out_batches(
+    source: Source, tokenizer: Tokenizer, most: int | None, micro_batch_tokens: int
+) -> list[Batch]:
+    """The same sequences, `most` of them, under the same masks in every evaluation of every run.
+
+    The masks are BERT's whatever the run trains with, so that runs compare.
+    """
+    masker = Masker(tokenizer, MaskingConfig(), EVALUATION_SEED)
+    number = len(source) if most is None else min(len(source), most)
     sample_ids, epochs, _ = take(source, Cursor(), number, EVALUATION_SEED)
-    batch = transform(source.batch(sample_ids, epochs), epochs)
-    return split(batch, config.micro_batch_tokens)
+    return split(masker(source.batch(sample_ids, epochs), epochs), micro_batch_tokens)

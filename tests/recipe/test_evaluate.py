@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from unmask.checkpoint import native
+from unmask.data.config import CorpusConfig, ReaderConfig
+from unmask.data.prepare import prepare
+from unmask.data.shards import Shards
+from unmask.errors import DataError, UsageError
+from unmask.recipe.config import Evaluate, Pretrain
+from unmask.recipe.evaluate import evaluate
+from unmask.recipe.pretrain import Result, pretrain
+from unmask.text.config import TokenizerConfig
+from unmask.text.tokenizer import Tokenizer
+from unmask.text.train import train_wordpiece
+
+OTHER_TEXT = "The fox saw the river.\n\nThe hen went to the tower and saw 3 of the owls. " * 20
+
+
+@pytest.fixture
+def held_out(tiny_corpus: Path, tmp_path: Path) -> Path:
+    """Another text in the tiny corpus' vocabulary."""
+    (tmp_path / "other.txt").write_text(OTHER_TEXT, encoding="utf-8")
+    tokenizer = Tokenizer.load(Shards.open(tiny_corpus).tokenizer_folder)
+    prepare([tmp_path / "other.txt"], tokenizer, tmp_path / "held-out", CorpusConfig())
+    return tmp_path / "held-out"
+
+
+@pytest.fixture
+def result(
+    tiny_corpus: Path, held_out: Path, tmp_path: Path, make_recipe: Callable[..., Pretrain]
+) -> Result:
+    recipe = make_recipe({"validation_sequences": 1000}, validation=held_out)
+    return pretrain(tiny_corpus, tmp_path / "run", recipe, say=lambda _: None)
+
+
+def test_it_gives_what_the_run_measured_of_itself(result: Result, held_out: Path) -> None:
+    figures = evaluate(result.folder, held_out, Evaluate(sequence_length=32))
+
+    for name, expected in result.scores.items():
+        assert figures[name] == pytest.approx(expected, rel=1e-5), name
+    assert figures["positions"] > 50
+    assert 0 < figures["unigram_accuracy"] < 1 < figures["unigram_entropy"]
+
+
+def test_text_scores_as_its_corpus(result: Result, held_out: Path, tmp_path: Path) -> None:
+    config = Evaluate(sequence_length=32)
+
+    assert evaluate(result.folder, tmp_path / "other.txt", config) == evaluate(
+        result.folder, held_out, config
+    )
+
+
+def test_fewer_sequences_ask_for_fewer_positions(result: Result, held_out: Path) -> None:
+    every, one = (
+        evaluate(result.folder, held_out, Evaluate(sequence_length=32, sequences=number))
+        for number in (None, 1)
+    )
+
+    assert one["positions"] < every["positions"]
+
+
+def test_unknown_words_are_never_asked_for(result: Result, tmp_path: Path) -> None:
+    config = Evaluate(sequence_length=16)
+    known, unknown = tmp_path / "known.txt", tmp_path / "unknown.txt"
+    known.write_text("the cat saw the dog " * 3)
+    unknown.write_text("the cat \u16a0 saw the dog " * 3)
+
+    assert (
+        evaluate(result.folder, known, config)["positions"]
+        == evaluate(result.folder, unknown, config)["positions"]
+    )
+
+
+def test_a_corpus_of_another_vocabulary_is_refused(result: Result, tmp_path: Path) -> None:
+    tokenizer = train_wordpiece([OTHER_TEXT], TokenizerConfig(vocab_size=60))
+    reader = ReaderConfig(documents="block")
+    prepare([tmp_path / "other.txt"], tokenizer, tmp_path / "else", CorpusConfig(reader=reader))
+
+    with pytest.raises(DataError, match="another tokenizer than the model's"):
+        evaluate(result.folder, tmp_path / "else", Evaluate(sequence_length=32))
+
+
+def test_sequences_longer_than_the_model_are_refused(result: Result, held_out: Path) -> None:
+    with pytest.raises(UsageError, match="only 32 positions"):
+        evaluate(result.folder, held_out, Evaluate(sequence_length=33))
+
+
+def test_an_encoder_alone_is_refused(result: Result, held_out: Path, tmp_path: Path) -> None:
+    bundle = native.load(result.folder)
+    del bundle.model.heads["mlm"]
+    native.save(bundle, tmp_path / "encoder")
+
+    with pytest.raises(UsageError, match="without a masked language model head"):
+        evaluate(tmp_path / "encoder", held_out, Evaluate(sequence_length=32))
