@@ -148,9 +148,11 @@ def _installed(name: str) -> bool:
     return find_spec(name) is not None
 
 
-def keep(name: str, result: dict[str, Any], folder: Path) -> None:
-    """Writes a result beside a description of the machine, and prints it."""
+def keep(name: str, result: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Writes a result beside a description of the machine, prints both and returns them."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"machine": machine(), **result}, indent=2) + "\n"
+    kept = {"machine": machine(), **result}
+    text = json.dumps(kept, indent=2) + "\n"
     (folder / f"{name}.json").write_text(text, encoding="utf-8")
     print(text, end="")
+    return kept

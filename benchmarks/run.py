@@ -158,11 +158,12 @@ def page(folder: Path) -> str:
         path = folder / f"{name}.json"
         if path.is_file():
             result = json.loads(path.read_text(encoding="utf-8"))
-            parts += [section(result), _origin(name, result["machine"])]
+            parts += [section(result), origin(name, result["machine"])]
     return "\n\n".join(parts) + "\n"
 
 
-def _origin(name: str, machine: Figures) -> str:
+def origin(name: str, machine: Figures) -> str:
+    """Command, date, machine and versions of a figure."""
     versions = ", ".join(f"{package} {number}" for package, number in machine["versions"].items())
     return (
         f"*`python benchmarks/{name}.py`, {machine['date']}: {machine['processor']}, "
