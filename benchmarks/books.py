@@ -133,8 +133,8 @@ def books(result: dict[str, Any]) -> str:
             page.table(columns, rows),
             "## Ten blanks",
             "The first five are drawn by a fixed seed from the held-out books, with the hidden "
-            "word and its rank among all words; the other five were written down before any model was "
-            "asked. Nothing was left out.",
+            "word and its rank among all words; the other five were written down before any model "
+            "was asked. Nothing was left out.",
             page.table(["text", "hidden (rank)", "guesses and their probability"], blanks),
         ]
     )

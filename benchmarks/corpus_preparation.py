@@ -2,8 +2,8 @@
 
 Each side runs in a fresh interpreter, so imports count. Theirs is what run_mlm does: the text
 loader, one map that tokenizes, one that joins and cuts into blocks, BertTokenizerFast, 2 processes,
-an empty cache. Ours reads the same files into packed shards with 2 encoding threads; blocks are cut
-when a batch is asked for.
+an empty cache. Ours reads the same files into packed shards as `unmask corpus` does by default,
+with one encoding thread beside the reader; blocks are cut when a batch is asked for.
 
 Peak memory is that of the whole process tree, shared pages counted in parts (PSS), sampled about
 every 50 ms. Both the peak itself and what it adds to the memory after the imports are kept.
@@ -37,7 +37,7 @@ def ours(text: list[str], tokenizer: Path, output: Path) -> None:
     from unmask.text.tokenizer import Tokenizer
 
     print("imported", flush=True)
-    prepare(text, Tokenizer.load(tokenizer), output, CorpusConfig(workers=PROCESSES))
+    prepare(text, Tokenizer.load(tokenizer), output, CorpusConfig())
 
 
 def theirs(text: list[str], tokenizer: Path, output: Path) -> None:

@@ -129,6 +129,30 @@ def threads() -> None:
     )
 
 
+def neighbours() -> None:
+    """0006: the same three minutes of pretraining from random heads and from neighbours."""
+    from unmask.recipe.files import load
+    from unmask.recipe.pretrain import pretrain
+
+    root = BOOKS[0].parents[3]
+    with tempfile.TemporaryDirectory() as folder:
+        text = [path.read_text(encoding="utf-8") for path in BOOKS]
+        tokenizer = train_wordpiece(text, TokenizerConfig(vocab_size=4096))
+        corpora = {part: Path(folder, part) for part in ("train", "heldout")}
+        for part, corpus in corpora.items():
+            prepare([root / "examples" / "books" / part], tokenizer, corpus, CorpusConfig())
+        for start in ("random", "neighbours"):
+            flags = {
+                "initial_attention": start,
+                "validation": corpora["heldout"],
+                "train": {"minutes": 3.0, "evaluate_every": 10_000},
+            }
+            recipe = load(root / "recipes" / "demo.toml", flags)
+            result = pretrain(corpora["train"], Path(folder, start), recipe, say=lambda _: None)
+            figures = ", ".join(f"{n} {v:.3f}" for n, v in result.figures().items())
+            print(f"  {start:<12} {figures}")
+
+
 def vocabulary() -> None:
     """0004: how many different vocabularies five trainings on the same text give."""
     text = [path.read_text(encoding="utf-8") for path in BOOKS]
@@ -154,7 +178,7 @@ def digest(ids: dict[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    measurements = {f.__name__: f for f in (groups, dropout, trim, vocabulary, threads)}
+    measurements = {f.__name__: f for f in (groups, dropout, trim, vocabulary, threads, neighbours)}
     for name in sys.argv[1:] or measurements:
         measured = measurements[name]
         print((measured.__doc__ or name).strip())

@@ -89,8 +89,9 @@ def corpus_preparation(result: Figures) -> str:
     return "\n\n".join(
         [
             "## Corpus preparation",
-            f"{result['megabytes']:.0f} MB of text to a corpus ready to train on, 2 processes or "
-            "threads, imports included. Memory is that of the whole process tree (PSS, sampled).",
+            f"{result['megabytes']:.0f} MB of text to a corpus ready to train on, with imports; "
+            "theirs with 2 processes, ours as `unmask corpus` does by default. Memory is that of "
+            "the whole process tree (PSS, sampled).",
             table(["", "seconds", "peak, MB", "peak above the imports, MB"], rows),
             f"{result['speed_ratio']:.1f} times as fast, with {result['memory_ratio']:.2f} of the "
             "peak memory.",

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from unmask.cli.flags import AsJson
 from unmask.data.config import MaskingConfig
 from unmask.models.config import Preset
+from unmask.recipe.config import InitialAttention
 from unmask.train.config import OptimConfig, TrainConfig
 
 
@@ -22,6 +23,7 @@ def pretrain(
     recipe: Path | None = None,
     preset: Preset | None = None,
     dropout: float | None = None,
+    initial_attention: InitialAttention | None = None,
     next_sentence: bool | None = None,
     validation: Path | None = None,
     validation_rate: float | None = None,
@@ -47,6 +49,8 @@ def pretrain(
         Layers and widths of the encoder.
     dropout
         Share zeroed of block outputs and attention weights while training.
+    initial_attention
+        First weights: random, as in the paper, or heads that look at their neighbours.
     next_sentence
         Trains next sentence prediction jointly.
     validation
@@ -63,6 +67,7 @@ def pretrain(
     plain = {
         "preset": preset,
         "dropout": dropout,
+        "initial_attention": initial_attention,
         "next_sentence": next_sentence,
         "validation": validation,
         "validation_rate": validation_rate,

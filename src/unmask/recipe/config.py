@@ -12,6 +12,8 @@ from unmask.data.config import MaskingConfig
 from unmask.models.config import PRESETS, BertConfig, Preset
 from unmask.train.config import OptimConfig, TrainConfig
 
+InitialAttention = Literal["random", "neighbours"]
+
 
 class Pretrain(BaseModel):
     """A pretraining run: what is built, what it learns from, and for how long."""
@@ -24,7 +26,7 @@ class Pretrain(BaseModel):
     """Fields of the model that differ from the preset, in Hugging Face's spelling."""
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share zeroed of block outputs and attention weights while training."""
-    initial_attention: Literal["random", "neighbours"] = "random"
+    initial_attention: InitialAttention = "random"
     """First weights of positions and attention: random as in the paper, or such that heads begin
     by looking at the tokens to the left and right, which learns several times faster."""
     next_sentence: bool = False

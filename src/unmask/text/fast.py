@@ -162,7 +162,8 @@ def _agrees(encoder: Encoder, backend: Backend) -> bool:
     characters = [chr(i) for first, last in COVERED_RANGES for i in range(first, last + 1)]
     limit = backend.model.max_input_chars_per_word
     texts = [
-        " ".join(characters),
+        # In parts, since an encoding by `tokenizers` takes hundreds of bytes a token.
+        *(" ".join(characters[i : i + 2048]) for i in range(0, len(characters), 2048)),
         "a" * limit + " " + "a" * (limit + 1),
         "a[SEP]b",
         "\u00e9A\u0301",
