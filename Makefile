@@ -41,7 +41,7 @@ bench: .bench-venv/.setup ## measure against other tools; BENCH=numerics chooses
 	@set -e; for name in $(BENCH); do echo "== $$name"; \
 	.bench-venv/bin/python benchmarks/$$name.py; done
 
-docs: .venv/.setup ## run every command and code block, follow every link of the documents
+docs: .venv/.setup ## run the documents' code, check their commands, follow their links
 	$(BIN)/python -m pytest tests/docs $(PYTEST_ARGS)
 
 lock: ## renew requirements.lock from pyproject.toml's ranges

@@ -65,9 +65,9 @@ def wikitext(folder: Path) -> Path:
 def drawn_blanks(tokenizer: Tokenizer, number: int) -> Iterator[tuple[str, str]]:
     """Sentences of held-out books with one word of them hidden, and the word."""
     chance = random.Random(0)
-    documents = list(read(material.split_books()[1], CorpusConfig().reader, Rejects(None, 1.0)))
+    documents = list(read(material.split_books()[1], CorpusConfig().reader, Rejects(1.0)))
     while number:
-        text = " ".join(chance.choice(documents).text.split())
+        text = " ".join(chance.choice(documents).split())
         sentence = chance.choice(re.split(r"(?<=[.!?]) ", text))
         words = sentence.split(" ")
         place = chance.randrange(len(words))

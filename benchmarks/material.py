@@ -102,11 +102,11 @@ def tokenizer_folder(vocab_size: int) -> Path:
 
 def _some_text() -> Iterator[str]:
     left = VOCABULARY_MEGABYTES * 1e6
-    for document in read(split_books()[0], CorpusConfig().reader, Rejects(None, 1.0)):
+    for text in read(split_books()[0], CorpusConfig().reader, Rejects(1.0)):
         if left <= 0:
             return
-        left -= len(document.text)
-        yield document.text
+        left -= len(text)
+        yield text
 
 
 def corpus(vocab_size: int, part: str, paths: Sequence[Path]) -> Shards:

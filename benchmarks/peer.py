@@ -86,8 +86,7 @@ def batches(
 ) -> Iterator[dict[str, torch.Tensor]]:
     """Collated batches without end, shuffled anew each epoch.
 
-    The records are made before the collator asks for them, and so outside of its time only by
-    their share of a shuffle; reading them from Arrow files would cost the peer more.
+    The records are made from arrays in memory; reading them from Arrow files would cost more.
     """
     fast = tokenizer(folder)
     special = special_ids(fast)

@@ -1,4 +1,4 @@
-"""The two sides of `py`, each to be run in a process of its own."""
+"""The two sides of `pretraining.py`, each to be run in a process of its own."""
 
 from __future__ import annotations
 

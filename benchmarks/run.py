@@ -124,7 +124,8 @@ def pretraining(result: Figures) -> str:
         "## Pretraining",
         f"{settings['preset']}, vocabulary {settings['vocab_size']:,}, {settings['minutes']:g} "
         f"minutes each, {settings['threads']} thread(s), {together}; held-out books under the "
-        "same masks. The peer's learning rate is the best of "
+        "same masks of 15 %. Each side trains by its own recipe: theirs in fp32, 15 % masked, ours "
+        "as its file says. The peer's learning rate is the best of "
         f"{', '.join(result.get('learning_rates', {}))}: {result.get('learning_rate', '')}.",
         table(["", "minutes", "CPU minutes", "million tokens", "loss, nats", "accuracy"], rows),
     ]

@@ -2,9 +2,10 @@
 
 Both sides: fused AdamW, clipping at 1.0, 15 % of the tokens masked, sequences of 128, 32 a step,
 fp32, the same text and vocabulary. Our time includes drawing, packing and masking the batch;
-theirs includes DataCollatorForLanguageModeling on records that already lie in memory. Each side
-lives in a process of its own, so that neither sees the other's memory settings; they take turns,
-one waiting while the other works.
+theirs includes making the records from arrays in memory, which costs less than reading them from
+datasets' Arrow files, and DataCollatorForLanguageModeling. Each side lives in a process of its
+own, so that neither sees the other's memory settings; they take turns, one waiting while the other
+works.
 
 Peak memory is that of a fresh process that only takes steps of one side: the greatest resident
 size during the steps (VmHWM, set back before them) less the resident size after the model and the

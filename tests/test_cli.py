@@ -234,8 +234,12 @@ def test_inspect_describes_a_model(life: Life) -> None:
 def test_inspect_without_a_model_prints_the_presets() -> None:
     (presets,) = run("inspect", "--json").documents()
 
-    assert "tiny" in json.dumps(presets)
-    assert "large" in run("inspect").stdout
+    assert presets["base"]["pretraining_parameters"] == 110_106_428
+    assert set(presets) == {"tiny", "mini", "small", "medium", "base", "large"}
+    lines = run("inspect").stdout.splitlines()
+    (base,) = (line for line in lines if line.startswith("base"))
+    assert base.split()[:3] == ["base", "12", "768"]
+    assert base.split()[-1] == "110,106,428"
 
 
 @pytest.mark.parametrize("of", [lambda life: life.corpus, lambda life: life.run])

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from unmask.errors import UsageError
+
 IGNORED = -100
 """The label of a position that no loss looks at."""
 
@@ -59,6 +61,9 @@ def pack(
 ) -> Batch:
     """Packs token ids, one list a sequence, specials already in place.
 
+    Raises:
+        UsageError: Segments or sample ids that do not fit the sequences.
+
     Worked example:
 
     >>> batch = pack([[2, 7, 3], [2, 9, 9, 3]])
@@ -66,7 +71,16 @@ def pack(
     ((3, 4), [0, 1, 2, 0, 1, 2, 3])
     """
     lengths = tuple(len(sequence) for sequence in sequences)
-    segments = token_type_ids or [[0] * length for length in lengths]
+    segments = [[0] * n for n in lengths] if token_type_ids is None else token_type_ids
+    if tuple(map(len, segments)) != lengths:
+        raise UsageError(
+            f"token_type_ids have lengths {[*map(len, segments)]}, the sequences {[*lengths]}: "
+            "expected one segment id for every token"
+        )
+    if sample_ids is not None and len(sample_ids) != len(lengths):
+        raise UsageError(
+            f"{len(sample_ids)} sample_ids for {len(lengths)} sequences: expected one for each"
+        )
     return Batch(
         input_ids=torch.tensor([i for sequence in sequences for i in sequence], dtype=torch.int64),
         token_type_ids=torch.tensor(
@@ -76,5 +90,7 @@ def pack(
             [i for length in lengths for i in range(length)], dtype=torch.int64
         ),
         lengths=lengths,
-        sample_ids=torch.tensor(sample_ids or list(range(len(lengths))), dtype=torch.int64),
+        sample_ids=torch.tensor(
+            list(range(len(lengths))) if sample_ids is None else sample_ids, dtype=torch.int64
+        ),
     )

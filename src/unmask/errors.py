@@ -53,10 +53,15 @@ def writing(output: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in DISK_FULL:
-            there = next(path for path in (output, *output.absolute().parents) if path.exists())
+            place = output
+            if isinstance(error.filename, str):
+                named = Path(error.filename).absolute()
+                # Temporary files of ours lie beside the output; what lies elsewhere is to blame.
+                place = output if named.is_relative_to(output.absolute().parent) else named
+            there = next(path for path in (place, *place.absolute().parents) if path.exists())
             free = shutil.disk_usage(there).free
             raise MachineError(
-                f"{output}: the disk is full ({free / 2**20:.0f} MiB free on it); nothing was "
+                f"{place}: the disk is full ({free / 2**20:.0f} MiB free on it); nothing was "
                 "written. Make room or choose another folder."
             ) from error
         found = error.strerror or error

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
@@ -34,6 +35,16 @@ def progress(doing: str) -> Iterator[Tell]:
         )
 
 
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints rows of cells under a header, the cells but the first to the right."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for number, name in enumerate(header):
+        table.add_column(name, justify="right" if number else "left")
+    for cells in rows:
+        table.add_row(*map(escape, cells))
+    Console().print(table)
+
+
 def show(document: Any, rows: Sequence[tuple[str, str]], *, as_json: bool) -> None:
     """Prints `document` as one line of JSON, or `rows` as a table of names and values."""
     if as_json:
@@ -41,7 +52,7 @@ def show(document: Any, rows: Sequence[tuple[str, str]], *, as_json: bool) -> No
         return
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
     table.add_column(style="bold")
-    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(escape(name), escape(value))  # a path may hold what looks like markup
     Console().print(table)

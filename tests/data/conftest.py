@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from unmask.data.config import CorpusConfig, ReaderConfig
-from unmask.data.corpus import Document, read
+from unmask.data.corpus import read
 from unmask.data.rejects import Reject, Rejects
 from unmask.text.tokenizer import Tokenizer
 
@@ -52,12 +52,11 @@ def reading() -> Reading:
     """Reads paths as texts, and gives the (first three) rejects."""
 
     def reading(*paths: Path | str, **settings: object) -> tuple[list[str], list[Reject]]:
-        rejects = Rejects()
+        rejects = Rejects(0.001)
         config = ReaderConfig.model_validate(settings)
         documents = list(read(paths, config, rejects))
-        assert all(isinstance(document, Document) for document in documents)
         assert rejects.num_records == len(rejects) + len(documents) or config.documents == "file"
-        return [document.text for document in documents], rejects.first
+        return documents, rejects.first
 
     return reading
 

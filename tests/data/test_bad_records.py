@@ -28,23 +28,23 @@ GOOD = '{"text": "good"}\n'
 @pytest.mark.parametrize("path", ["nowhere", "nowhere.txt"])
 def test_a_path_that_is_not_there_is_named(tmp_path: Path, path: str) -> None:
     with pytest.raises(DataError, match=f"{path}: no such file or folder"):
-        list(read([tmp_path / path], ReaderConfig(), Rejects()))
+        list(read([tmp_path / path], ReaderConfig(), Rejects(0.001)))
 
 
 def test_an_empty_folder_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing to read \(0 other files\); expected \.txt"):
-        list(read([tmp_path], ReaderConfig(), Rejects()))
+        list(read([tmp_path], ReaderConfig(), Rejects(0.001)))
 
 
 def test_a_glob_without_matches_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"\*\.txt: nothing to read"):
-        list(read([f"{tmp_path}/*.txt"], ReaderConfig(), Rejects()))
+        list(read([f"{tmp_path}/*.txt"], ReaderConfig(), Rejects(0.001)))
 
 
 def test_a_named_file_of_unknown_kind_is_refused(write: Write) -> None:
     folder = write("a.pdf", "%PDF")
     with pytest.raises(DataError, match=r"a\.pdf: cannot tell what this is"):
-        list(read([folder / "a.pdf"], ReaderConfig(), Rejects()))
+        list(read([folder / "a.pdf"], ReaderConfig(), Rejects(0.001)))
 
 
 def test_unreadable_files_are_rejects(write: Write, reading: Reading) -> None:
@@ -139,7 +139,7 @@ def test_a_table_without_the_column_names_those_it_has(
 ) -> None:
     found = "found id, texts. did you mean `texts`" if "texts" in content else "found none"
     with pytest.raises(DataError, match=rf"{name}: no column `text`; {found}"):
-        list(read([write(name, content)], ReaderConfig(), Rejects()))
+        list(read([write(name, content)], ReaderConfig(), Rejects(0.001)))
 
 
 def test_broken_csv_rows_are_rejects_and_reading_goes_on(write: Write) -> None:
@@ -155,13 +155,32 @@ def test_broken_csv_rows_are_rejects_and_reading_goes_on(write: Write) -> None:
         "short",
     ]
     content = b"\n".join(row if isinstance(row, bytes) else row.encode() for row in rows)
-    config, rejects = ReaderConfig(), Rejects()
-    texts = [document.text for document in read([write("a.csv", content)], config, rejects)]
+    config, rejects = ReaderConfig(), Rejects(0.001)
+    texts = list(read([write("a.csv", content)], config, rejects))
     assert texts == ["one", 'a"b', "two"]
     assert dict(rejects.reasons) == {"broken row": 3, "not UTF-8": 1}
     assert rejects.first[0].record == 3
     assert "3 fields, expected 2" in rejects.first[0].reason
     assert "offset 46" in rejects.first[2].reason
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"te\xffxt,text\nrow,1\n", "not UTF-8: byte 0xff at offset 2"),
+        (b'"id"x,text\n1,row\n', "broken row: ',' expected after"),
+        (b'"id,text\n1,row\n', "broken row: unexpected end of data"),
+        (b'"id,text\n' + b"1,row\n" * 1000, "broken row: a quote does not end within 1024 bytes"),
+        (b"text," + b"x" * 2000 + b"\n1,row\n", "line too long: expected at most 1024 bytes"),
+    ],
+)
+def test_a_broken_header_is_refused_and_no_row_takes_its_place(
+    write: Write, content: bytes, why: str
+) -> None:
+    folder = write("a.csv", content)
+    with pytest.raises(DataError, match=r"a\.csv:1: the header cannot be read") as caught:
+        list(read([folder], ReaderConfig(max_line_bytes=1024), Rejects(0.001)))
+    assert why in str(caught.value)
 
 
 def test_an_open_quote_costs_no_more_than_the_limit(write: Write, reading: Reading) -> None:
@@ -196,7 +215,7 @@ def test_a_parquet_column_of_another_type_is_refused(write: Write) -> None:
     folder = write("a.parquet", b"")
     parquet.write_table(pa.table({"text": [1, 2]}), folder / "a.parquet")
     with pytest.raises(DataError, match="column `text` holds int64, expected text"):
-        list(read([folder], ReaderConfig(), Rejects()))
+        list(read([folder], ReaderConfig(), Rejects(0.001)))
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 no more", b"PAR1" + b"\0" * 100 + b"PAR1"])
@@ -226,9 +245,21 @@ def test_of_a_broken_stream_the_records_before_are_kept(
         content = content[:middle] + bytes(64) + content[middle + 64 :]
     rejects = Rejects(max_rate=1.0)  # gzip notices the damage some garbled records later
     folder = write(f"a.jsonl.{compression}", content)
-    texts = [document.text for document in read([folder], ReaderConfig(), rejects)]
+    texts = list(read([folder], ReaderConfig(), rejects))
     assert rejects.reasons["broken file"] == 1
     assert texts[:1000] == [json.loads(line)["text"] for line in lines[:1000]]
+
+
+@pytest.mark.parametrize("compression", ["gz", "zst"])
+def test_a_compressed_file_of_no_bytes_was_cut_off(
+    write: Write, reading: Reading, compression: str
+) -> None:
+    write("b.txt", "good")
+    texts, (reject,) = reading(write(f"a.txt.{compression}", b""))
+    assert texts == ["good"]
+    assert "the compressed file ends too early" in reject.reason
+    write(f"a.txt.{compression}", packed(compression, b""))
+    assert reading(write("b.txt", "good")) == (["", "good"], [])
 
 
 def test_a_broken_stream_keeps_the_text_before_it(write: Write, reading: Reading) -> None:
@@ -289,13 +320,27 @@ def test_the_limit_on_lines_is_exact(write: Write, reading: Reading, length: int
 
 def test_rejects_go_to_a_file_one_object_a_line(write: Write, tmp_path: Path) -> None:
     folder = write("a.jsonl", '{"text": "\\ud800"}\n{"txt": "\u2028é"}\n' + GOOD)
-    with Rejects(tmp_path / "rejects.jsonl") as rejects:
+    with Rejects(0.001, tmp_path / "rejects.jsonl") as rejects:
         list(read([folder], ReaderConfig(), rejects))
     lines = (tmp_path / "rejects.jsonl").read_text(encoding="utf-8").split("\n")
     first, second = (json.loads(line) for line in lines if line)
     assert set(first) == {"source", "record", "reason", "excerpt"}
     assert second["excerpt"] == '{"txt": "\u2028é"}'
     assert second["record"] == 2
+
+
+def test_rejects_can_be_written_whatever_they_hold(write: Write, tmp_path: Path) -> None:
+    folder = write("a.jsonl", json.dumps({"\ud800": 1}) + "\n" + json.dumps({"k" * 100_000: 1}))
+    with open(os.fsencode(folder) + b"/b\xff.txt", "wb") as file:  # noqa: PTH123
+        file.write(b"caf\xe9")
+    with Rejects(0.001, tmp_path / "rejects.jsonl") as rejects:
+        list(read([folder], ReaderConfig(), rejects))
+    lines = (tmp_path / "rejects.jsonl").read_text(encoding="utf-8").splitlines()
+    surrogate, long, name = map(json.loads, lines)
+    assert surrogate["reason"].startswith(r"no field `text`: found \ud800")
+    assert len(long["reason"]) < 400
+    assert long["reason"].endswith("kkk...")
+    assert name["source"].endswith(r"b\udcff.txt")
 
 
 @pytest.mark.parametrize(
@@ -307,6 +352,7 @@ def test_too_many_rejects_stop_the_run(write: Write, bad: int, good: int, max_ra
     with pytest.raises(DataError, match=message) as caught:
         list(read([folder], ReaderConfig(), Rejects(max_rate=max_rate)))
     assert "a.jsonl:1: broken JSON" in str(caught.value)
+    assert f"more than --reader.max-reject-rate {max_rate:g} allows" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -321,6 +367,6 @@ def test_few_rejects_stop_nothing(write: Write, bad: int, good: int, max_rate: f
 
 def test_an_input_that_is_mostly_bad_stops_before_its_end(write: Write) -> None:
     folder = write("a.jsonl", "broken\n" * 5000 + GOOD * 5000)
-    rejects = Rejects()
+    rejects = Rejects(0.001)
     with pytest.raises(DataError, match="1001 of 1001 records cannot be read"):
         list(read([folder], ReaderConfig(), rejects))

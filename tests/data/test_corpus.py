@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pyarrow import parquet
 from unmask.data.config import ReaderConfig
 from unmask.data.corpus import read
 from unmask.data.rejects import Reject, Rejects
+from unmask.data.sources import find
 from unmask.errors import DataError
 
 Write = Callable[[str, bytes | str], Path]
@@ -110,7 +112,7 @@ def test_what_a_document_is_can_be_chosen_for_tables(
 ) -> None:
     folder = write("a.jsonl", '{"text": "a\\n\\nb"}\n{"text": "c\\nd"}\n')
     config = ReaderConfig.model_validate({"documents": documents})
-    texts = [document.text for document in read([folder], config, Rejects())]
+    texts = list(read([folder], config, Rejects(0.001)))
     assert texts == expected
 
 
@@ -145,17 +147,103 @@ def test_globs_and_paths_keep_the_order_given_and_read_a_file_once(
     assert reading(folder / "c.txt", f"{folder}/**/*.txt", folder)[0] == ["c", "b", "a"]
 
 
-def test_a_document_names_its_source(write: Write) -> None:
-    folder = write("a.txt", "text")
-    (document,) = read([folder], ReaderConfig(), Rejects())
-    assert document.source == (folder / "a.txt").as_posix()
-
-
-def test_a_prepared_corpus_in_the_folder_is_passed_over(write: Write, reading: Reading) -> None:
+@pytest.fixture
+def ours(write: Write) -> Path:
+    """A text among what earlier runs have left beside it."""
     write("corpus/manifest.json", '{"format": "unmask corpus"}')
-    write("corpus/tokenizer/vocab.txt", "the\n")
-    folder = write("a.txt", "text")
-    assert reading(folder)[0] == ["text"]
+    write("corpus/sources.jsonl", '{"text": "no"}\n')
+    write("corpus/words/vocab.txt", "the\n")
+    write("model/tokenizer.json", "{}")
+    write("model/README.md", "no")
+    write("run/metrics.jsonl", '{"text": "no"}\n')
+    write("run/checkpoint-8/loss.txt", "no")
+    write("started/metrics.jsonl", '{"text": "no"}\n')
+    write("started/run.lock", "{}")
+    write("corpus.tmp-x1/sources.jsonl", '{"text": "no"}\n')
+    write("corpus.rejects.jsonl", '{"text": "no"}\n')
+    return write("deep/a.txt", "text")
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "**/*.*", "*/*", "**/*.jsonl"])
+def test_what_we_made_ourselves_is_passed_over_and_counted(ours: Path, pattern: str) -> None:
+    sources, ignored = find([ours / pattern, ours / "deep" / "a.txt"])
+    assert [source.path.name for source in sources] == ["a.txt"]
+    names = {path.relative_to(ours).as_posix() for path in ignored}
+    assert {"corpus", "run", "started"} <= names
+    assert ("model" in names) is (pattern != "**/*.jsonl")
+    assert ("corpus.rejects.jsonl" in names) is (pattern != "*/*")
+    assert names <= {"corpus", "model", "run", "started", "corpus.tmp-x1", "corpus.rejects.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [("corpus", "a corpus"), ("model", "a tokenizer or a model"), ("run", "a training run")],
+)
+def test_a_folder_of_ours_given_as_text_is_refused_by_what_it_is(
+    ours: Path, folder: str, kind: str
+) -> None:
+    for path in (ours / folder, ours / folder / "*"):
+        with pytest.raises(DataError, match=f"{folder}: is {kind}; expected text"):
+            find([path])
+    named = [ours / "model" / "README.md", ours / "corpus.rejects.jsonl"]
+    assert [source.path for source in find([ours, *named])[0]][1:] == named
+
+
+def test_folders_that_a_glob_matches_are_read(write: Write, reading: Reading) -> None:
+    write("2019/a.txt", "a")
+    write("2020/deep/b.txt", "b")
+    folder = write("other/c.txt", "c")
+    assert reading(f"{folder}/20*")[0] == ["a", "b"]
+
+
+def test_links_to_folders_are_followed_and_each_folder_is_read_once(
+    write: Write, reading: Reading, tmp_path: Path
+) -> None:
+    folder = write("a.txt", "a")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.txt").write_text("b")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    (folder / "same").symlink_to(tmp_path / "elsewhere")
+    (folder / "round").symlink_to(folder)
+    (folder / "round-too").symlink_to(folder)
+    assert reading(folder)[0] == ["a", "b"]
+    assert reading(f"{folder}/**/*.txt", f"{folder}/*")[0] == ["a", "b"]
+
+
+def test_a_file_with_two_spellings_is_read_once(
+    write: Write, reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write("a.txt", "a")
+    (folder / "link.txt").symlink_to(folder / "a.txt")
+    monkeypatch.chdir(folder)
+    assert reading("a.txt", folder / "a.txt", "../texts/a.txt", "link.txt")[0] == ["a"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write("closed/a.txt", "a")
+    scandir = os.scandir
+
+    def closed(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)  # permissions do not bind a test run as root
+    with pytest.raises(DataError, match=r"closed: cannot be read \(Permission denied\)"):
+        find([folder])
+
+
+@pytest.mark.parametrize("end", ["", "*.txt", "/a.txt"])
+def test_a_path_that_the_system_refuses_is_named(tmp_path: Path, end: str) -> None:
+    with pytest.raises(DataError, match=r"xxx.*: (cannot be read \(File name too long|nothing to)"):
+        find([f"{tmp_path}/{'x' * 300}{end}"])
+
+
+def test_a_glob_that_means_nothing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\*\*b: (cannot be matched|nothing to read)"):
+        find([tmp_path / "a**b"])
 
 
 def test_line_ends_are_unified_and_only_newlines_end_lines(write: Write, reading: Reading) -> None:
@@ -189,18 +277,37 @@ def test_a_long_document_is_cut_at_line_ends_and_nothing_is_lost(write: Write) -
     content = "".join(f"line number {i}\n" for i in range(1000))
     write("a.txt", content)
     folder = write("b.jsonl", json.dumps({"text": content}))
-    rejects = Rejects()
-    texts = [d.text for d in read([folder], ReaderConfig(max_document_bytes=4096), rejects)]
+    rejects = Rejects(0.001)
+    texts = list(read([folder], ReaderConfig(max_document_bytes=4096), rejects))
     assert rejects.num_cut_documents == 2
     assert max(map(len, texts)) <= 4096
     assert "".join(texts) == content * 2
     assert all(text.endswith("\n") for text in texts)
 
 
+@pytest.mark.parametrize("max_line_bytes", [1024, 8 * 2**20], ids=["small", "large"])
+def test_blocks_that_come_in_parts_are_counted(write: Write, max_line_bytes: int) -> None:
+    long = "".join(f"line number {i}\n" for i in range(1000))
+    one_line = "x" * 1000
+    folder = write("a.txt", f"{long}\n{one_line}\n\nshort\n\n{long}{long}")
+    config = ReaderConfig(documents="block", max_document_bytes=1024, max_line_bytes=max_line_bytes)
+    rejects = Rejects(0.001)
+    texts = list(read([folder], config, rejects))
+    assert rejects.num_cut_documents == 2
+    assert "".join(text.strip("\n") for text in texts).replace("\n", "") == (
+        long + one_line + "short" + long * 2
+    ).replace("\n", "")
+
+
+def test_lines_beside_a_bad_one_end_as_others_do(write: Write, reading: Reading) -> None:
+    folder = write("a.txt", b"one\r\nb\xffad\r\ntwo\r\n")
+    assert reading(folder, documents="line")[0] == ["one", "two"]
+
+
 def test_reading_is_lazy(write: Write) -> None:
     write("a.txt", "text")
     folder = write("b.csv", "other\nvalue\n")
-    documents = read([folder], ReaderConfig(), Rejects())
-    assert next(documents).text == "text"
+    documents = read([folder], ReaderConfig(), Rejects(0.001))
+    assert next(documents) == "text"
     with pytest.raises(DataError, match="no column `text`"):
         next(documents)

@@ -15,6 +15,7 @@ from unmask.data.config import CorpusConfig, ReaderConfig
 from unmask.data.doctor import examine_corpus
 from unmask.data.finding import Finding
 from unmask.data.prepare import prepare
+from unmask.errors import DataError
 from unmask.text.tokenizer import Tokenizer
 
 Write = Callable[[str, bytes | str], Path]
@@ -55,7 +56,8 @@ def test_repeated_sentences_are_named(examine: Callable[..., list[Finding]]) -> 
     finding = about(examine(good_text() + "All rights of the owner kept. " * 90), "repeat")
     assert finding.severity == "warning"
     assert '90 times "all rights of the owner kept."' in finding.what
-    assert "max_repeated_lines" in finding.fix
+    assert "--filters.max-repeated-lines" in finding.fix
+    assert " 1 times" not in finding.what
 
 
 def test_repeats_are_found_across_pieces_and_shards(
@@ -64,8 +66,47 @@ def test_repeats_are_found_across_pieces_and_shards(
     monkeypatch.setattr(doctor, "_PIECE_TOKENS", 50)
     config = CorpusConfig(reader=ReaderConfig(documents="block"), shard_tokens=300)
     blocks = [good_text(20), "A footer with some words in it. ", "x" * 90] * 40
-    finding = about(examine("\n\n".join(blocks), config), "repeat")
+    finding = about(examine("\n\n".join(blocks), config), "sentences that repeat")
     assert "40 times" in finding.what
+
+
+def test_repeated_lines_are_named_however_short_and_without_a_full_stop(
+    examine: Callable[..., list[Finding]],
+) -> None:
+    pages = [f"{good_text()[i * 100 : i * 100 + 100]}\nPage of a book\n" for i in range(60)]
+    finding = about(examine("".join(pages)), "lines that repeat")
+    assert finding.severity == "warning"
+    assert finding.what.startswith("11.") or finding.what.startswith("12.")
+    assert '60 times "Page of a book"' in finding.what
+    assert " 1 times" not in finding.what
+
+
+@pytest.mark.parametrize("report", [None, "{}", "[]", '{"repeated_line_rate": "x"}', "\xff"])
+def test_a_report_that_tells_nothing_about_lines_is_a_note(
+    examine: Callable[..., list[Finding]], tmp_path: Path, report: str | None
+) -> None:
+    examine(good_text())
+    path = tmp_path / "out" / "report.json"
+    path.unlink()
+    if report is not None:
+        path.write_text(report, encoding="latin-1")
+    finding = about(examine_corpus(tmp_path / "out"), "does not tell how many lines repeat")
+    assert finding.severity == "note"
+
+
+def test_a_tokenizer_that_cannot_be_read_is_an_error_and_the_rest_is_examined(
+    examine: Callable[..., list[Finding]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examine("The cat sat. " + "All rights of the owner kept. " * 90)
+
+    def broken(path: Path) -> Tokenizer:
+        raise DataError(f"{path}: broken")
+
+    monkeypatch.setattr(doctor.Tokenizer, "load", broken)
+    first, second = examine_corpus(tmp_path / "out")
+    assert first.severity == "error"
+    assert "the tokenizer cannot be read" in first.what
+    assert "for a vocabulary of" in second.what
 
 
 def test_short_sentences_may_repeat(examine: Callable[..., list[Finding]]) -> None:
@@ -86,7 +127,7 @@ def test_short_documents_are_a_warning(examine: Callable[..., list[Finding]]) ->
     config = CorpusConfig(reader=ReaderConfig(documents="line"))
     text = good_text().replace(". ", ".\n")
     finding = about(examine(text.replace(" ", "\n"), config), "half of the")
-    assert 'documents = "file"' in finding.fix
+    assert "--reader.documents file" in finding.fix
 
 
 def test_a_damaged_shard_is_an_error_and_nothing_else_is_said(

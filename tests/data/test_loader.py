@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from unmask.batch import IGNORED, Batch, pack
 from unmask.data.config import MaskingConfig
-from unmask.data.loader import Cursor, all_batches, split, step_batches, take
+from unmask.data.loader import Cursor, split, step_batches, take
 from unmask.data.masking import Masker
 from unmask.errors import DataError, UsageError
 
@@ -180,15 +180,6 @@ def test_masks_change_between_epochs_of_one_step() -> None:
     picked = batches[0].labels["mlm"].reshape(30, 2).ne(IGNORED).tolist()
     assert batches[0].labels["epoch"].tolist() == list(range(30))
     assert {tuple(part) for part in picked} == {(True, False), (False, True)}
-
-
-def test_evaluation_sees_every_sample_once_in_order_with_the_same_masks() -> None:
-    source, transform = Numbered(150), masker()
-    batches = list(all_batches(source, 40, transform))
-    assert samples(batches) == list(range(150))
-    assert max(batch.num_tokens for batch in batches) <= 40
-    assert {e for batch in batches for e in batch.labels["epoch"].tolist()} == {0}
-    assert contents(batches) == contents(list(all_batches(source, 9, transform)))
 
 
 def test_a_split_of_no_sequences_is_empty() -> None:

@@ -129,6 +129,19 @@ def test_replacements_split_80_10_10(unit: str) -> None:
     assert chisquare(observed, shares * total).pvalue > 1e-3
 
 
+def test_spans_are_replaced_80_10_10() -> None:
+    batch = random_batch([66] * 4000, size=5005)
+    masked = mask_tokens(batch, vocabulary(5005), MaskingConfig(unit="span"))
+    # The first picked position of each sequence, for the positions of one span are not independent.
+    picked = masked.labels["mlm"].ne(IGNORED).reshape(4000, 68)
+    first = torch.arange(4000) * 68 + picked.int().argmax(dim=1)
+    ids, original = masked.input_ids[first], masked.labels["mlm"][first]
+    num_masked, num_kept = int((ids == MASK).sum()), int((ids == original).sum())
+    observed = [num_masked, 4000 - num_masked - num_kept, num_kept]
+    shares = np.array([0.8, 0.1 * (1 - 1 / 5000), 0.1 * (1 + 1 / 5000)])
+    assert chisquare(observed, shares * 4000).pvalue > 1e-3
+
+
 def test_the_split_is_a_setting() -> None:
     config = MaskingConfig(rate=0.5, mask_share=0.0, random_share=0.0)
     batch = random_batch([100])
@@ -298,7 +311,7 @@ def test_spans_begin_with_a_word_and_never_cross_a_special_token() -> None:
 
 
 def test_a_tokenizer_without_mask_token_is_refused() -> None:
-    with pytest.raises(DataError, match=r"no \[MASK\] token"):
+    with pytest.raises(DataError, match=r"no mask token \(\[MASK\]\)"):
         Masker(vocabulary(mask=None), MaskingConfig(), seed=0)
 
 

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -20,9 +19,11 @@ import numpy as np
 import pytest
 
 from unmask.data.config import CorpusConfig, FilterConfig, ReaderConfig
+from unmask.data.manifest import is_corpus
 from unmask.data.prepare import Progress, prepare
 from unmask.data.report import Report
 from unmask.data.shards import Shards
+from unmask.data.staging import staged
 from unmask.errors import DataError, MachineError, UsageError
 from unmask.text.tokenizer import Tokenizer
 
@@ -107,7 +108,7 @@ def test_the_report_adds_up(write: Write, tmp_path: Path, tokenizer: Tokenizer) 
     assert report.num_characters == len("The cats sat.") + len("\u4e00") + len(" ")
     assert report.unknown_rate == pytest.approx(1 / 6)
     assert report.tokens_per_word == pytest.approx(6 / 5)
-    assert report.unigram_entropy == pytest.approx(np.log(6))
+    assert report.unigram_entropy == pytest.approx(np.log(5))  # the unknown token is left out
     assert report.num_used_tokens == 6
     assert seen[-1].num_tokens == 6
     assert seen[-1].bytes_read == seen[-1].bytes_total
@@ -155,7 +156,7 @@ def test_an_existing_corpus_is_replaced_only_if_asked(
     prepare([write("a.txt", "The cat.")], tokenizer, output, CorpusConfig())
     before = tree(output)
     folder = write("a.txt", "The dog.")
-    with pytest.raises(UsageError, match=r"out: is there already; .* set overwrite"):
+    with pytest.raises(UsageError, match=r"out: is there already; .* give --overwrite"):
         prepare([folder], tokenizer, output, CorpusConfig())
     assert tree(output) == before
     prepare([folder], tokenizer, output, CorpusConfig(overwrite=True))
@@ -195,6 +196,82 @@ def test_leftovers_of_killed_runs_are_removed_and_others_are_not(
     prepare([write("a.txt", "The cat.")], tokenizer, tmp_path / "out", CorpusConfig())
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["out", "out2.tmp-other", "texts", "tokenizer"]
+
+
+@pytest.fixture
+def replacing(
+    write: Write, tmp_path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, bytes]]:
+    """Replaces a corpus in a run whose renames fail from the second on; gives the old corpus."""
+
+    def replacing(error: BaseException, num_failing: int) -> dict[str, bytes]:
+        output = tmp_path / "out"
+        prepare([write("a.txt", "The cat.")], tokenizer, output, CorpusConfig())
+        before = tree(output)
+        rename, calls = Path.rename, []
+
+        def fail(self: Path, target: Path) -> Path:
+            calls.append(self)
+            if 2 <= len(calls) < 2 + num_failing:
+                raise error
+            return rename(self, target)
+
+        monkeypatch.setattr(Path, "rename", fail)
+        with pytest.raises((type(error), MachineError)):
+            prepare([write("a.txt", "A dog.")], tokenizer, output, CorpusConfig(overwrite=True))
+        monkeypatch.undo()
+        return before
+
+    return replacing
+
+
+def test_a_rename_that_fails_puts_the_old_corpus_back(
+    replacing: Callable[..., dict[str, bytes]], tmp_path: Path
+) -> None:
+    before = replacing(OSError(5, "Input/output error"), num_failing=1)
+    assert tree(tmp_path / "out") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "texts", "tokenizer"]
+
+
+def test_a_kill_between_the_renames_loses_no_corpus(
+    replacing: Callable[..., dict[str, bytes]], tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    before = replacing(KeyboardInterrupt(), num_failing=1)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(UsageError, match="out: is there already"):
+        prepare([tmp_path / "texts"], tokenizer, tmp_path / "out", CorpusConfig())
+    assert tree(tmp_path / "out") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "texts", "tokenizer"]
+
+
+def test_what_is_half_removed_is_not_put_back(
+    write: Write, tmp_path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out"
+    prepare([write("a.txt", "The cat.")], tokenizer, output, CorpusConfig())
+    folder = write("a.txt", "A dog.")
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda *_, **__: None)  # killed before it removes any
+        prepare([folder], tokenizer, output, CorpusConfig(overwrite=True))
+    output.rename(tmp_path / "elsewhere")
+    prepare([folder], tokenizer, output, CorpusConfig())
+    assert documents(output) == [tokenizer.encode("A dog.")]
+
+
+def test_an_output_that_cannot_be_looked_at_is_one_message(
+    write: Write, tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    with pytest.raises(MachineError, match="cannot be written"):
+        prepare([write("a.txt", "x")], tokenizer, tmp_path / ("x" * 300), CorpusConfig())
+
+
+def test_a_full_disk_elsewhere_is_named(tmp_path: Path) -> None:
+    error = OSError(28, "No space left on device", "/somewhere/else")
+    with (
+        pytest.raises(MachineError, match="/somewhere/else: the disk is full"),
+        staged(tmp_path / "out", overwrite=False, is_ours=is_corpus),
+    ):
+        raise error
 
 
 def test_an_error_half_way_leaves_nothing(
@@ -280,15 +357,36 @@ def test_preparation_imports_neither_torch_nor_pyarrow() -> None:
     assert output == b"[]\n"
 
 
-def test_memory_does_not_grow_with_the_corpus(
-    write: Write, tmp_path: Path, tokenizer: Tokenizer
-) -> None:
-    line = b"the cat sat on the mat. \n" * 40_000
-    folder = write("a.txt.gz", gzip.compress(line * 20))
-    tracemalloc.start()
-    report = prepare([folder], tokenizer, tmp_path / "out", CorpusConfig())
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert report.num_characters == 20 * len(line) == 20_000_000
-    # A few copies of a document of 4 MiB at most, as bytes, as text and as sentences.
-    assert peak < 32 * 2**20
+PEAK = """
+    import resource, sys
+    from pathlib import Path
+    from unmask.data.config import CorpusConfig
+    from unmask.data.prepare import prepare
+    from unmask.text.tokenizer import Tokenizer
+
+    folder, tokenizer, output = map(Path, sys.argv[1:])
+    prepare([folder], Tokenizer.load(tokenizer), output, CorpusConfig())
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+@pytest.mark.usefixtures("tokenizer")
+def test_memory_does_not_grow_with_the_corpus(write: Write, tmp_path: Path) -> None:
+    rng = random.Random(0)
+    words = ["the", "cat", "sat", "on", "mat", "dogs", "running", "away"]
+    lines = (" ".join(rng.choices(words, k=12)).capitalize() + ".\n" for _ in range(90_000))
+    text = "".join(lines)  # 5 MB: a whole document, and more distinct lines than are held
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    peaks = []
+    for times in (2, 8):
+        write("a.txt.gz", gzip.compress("".join(text * times).encode(), compresslevel=1))
+        arguments = [str(tmp_path / name) for name in ("texts", "tokenizer", f"out{times}")]
+        ran = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(PEAK), *arguments],
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+        peaks.append(int(ran.stdout))
+    # 30 MB more of text: its bytes alone, or its ids, would be far more than this.
+    assert peaks[1] - peaks[0] < 12 * 2**20, peaks

@@ -10,10 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmask.data.sentences import split
+from unmask.data.sentences import split_in_parts
+from unmask.text.config import TokenizerConfig
 from unmask.text.tokenizer import Tokenizer
+from unmask.text.train import train_wordpiece
 
 UNMASK_DATA = os.environ.get("UNMASK_DATA")
+
+
+def split(text: str) -> list[str]:
+    return [sentence for part in split_in_parts(text, 7) for sentence in part]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +87,23 @@ def bert() -> Tokenizer:
     return Tokenizer.load(Path(UNMASK_DATA, "bert-assets", "bert-base-uncased-vocab.txt"))
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["uncased", "cased"])
+def learned(request: pytest.FixtureRequest) -> Tokenizer:
+    """A vocabulary of the marks' own characters and some pieces of them."""
+    alphabet = " ".join([*MARKS, *"Mrs Él x. A! “b”"])
+    config = TokenizerConfig(vocab_size=120, lowercase=request.param, min_frequency=1)
+    return train_wordpiece([alphabet, "Mr. aB 7a éa. B'a字"], config)
+
+
+@given(text=texts)
+@settings(deadline=None, max_examples=300)
+def test_tokens_of_sentences_are_those_of_the_text_in_a_learned_vocabulary(
+    learned: Tokenizer, text: str
+) -> None:
+    ids, _ = learned.encode_bulk(split(text))
+    assert ids.tolist() == learned.encode(text)
+
+
 @given(text=texts)
 @settings(deadline=None, max_examples=300)
 def test_tokens_of_sentences_are_the_tokens_of_the_text(bert: Tokenizer, text: str) -> None:
@@ -93,5 +116,6 @@ def test_tokens_of_sentences_are_the_tokens_of_the_text(bert: Tokenizer, text: s
 )
 def test_splitting_takes_linear_time(text: str) -> None:
     started = time.process_time()
-    split(text)
+    for _ in split_in_parts(text, 4096):
+        pass
     assert time.process_time() - started < 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -117,6 +118,47 @@ def test_a_flipped_bit_is_found_by_verify(folder: Path, name: str) -> None:
     shards = Shards.open(folder)
     with pytest.raises(DataError, match=rf"{name}: damaged, its sha256"):
         shards.verify()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_plain_file_is_named_and_not_read(folder: Path, kind: str) -> None:
+    path = folder / "shard-00000.tokens"
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    with pytest.raises(DataError, match=r"shard-00000\.tokens: no plain file"):
+        Shards.open(folder)
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    shards = Shards.open(folder)
+    said = r"cannot be read \(Input/output error\)"
+    monkeypatch.setattr(np, "memmap", failing)
+    with pytest.raises(DataError, match=rf"shard-00000\.tokens: {said}"):
+        Shards.open(folder)
+    with pytest.raises(DataError, match=rf"shard-00000\.sentences: {said}"):
+        shards.sentence_offsets()
+    monkeypatch.setattr(np, "fromfile", failing)
+    with pytest.raises(DataError, match=rf"unigram\.counts: {said}"):
+        shards.unigram_counts()
+    monkeypatch.setattr("unmask.data.shards.describe", failing)
+    with pytest.raises(DataError, match=said):
+        shards.verify()
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../secret", "a/../../b", "", "a\0b"])
+def test_a_manifest_that_names_files_outside_is_refused(folder: Path, name: str) -> None:
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"][name] = {"bytes": 1, "sha256": "0" * 64}
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=r"damaged, files.*expected the path of a file in the"):
+        Shards.open(folder)
 
 
 def test_boundaries_out_of_range_are_found_when_they_are_read(folder: Path) -> None:

@@ -85,7 +85,20 @@ class TestText:
 
         assert "20 of 40 records cannot be read (20 broken JSON)" in message
         assert f"{folder / 'a.jsonl'}:2: broken JSON" in message
-        assert "max_reject_rate" in message
+        assert "raise --reader.max-reject-rate" in message
+
+    def test_broken_records_that_were_allowed_are_warned_of(
+        self, verb: str, verbs: Any, texts: Callable[..., Path], command: Any, tmp_path: Path
+    ) -> None:
+        folder = texts(a_jsonl='{"text": "a cab"}\n{"text": \n' * 20)
+        output = ["--output", tmp_path / "output"]
+
+        ended = command(*verbs[verb], folder, "--reader.max-reject-rate", 0.5, *output)
+
+        assert ended.exit_code == 0, ended.stderr
+        (warning,) = (line for line in ended.stderr.splitlines() if "cannot be read" in line)
+        assert warning.startswith("WARNING: 20 of 40 records cannot be read (20 broken JSON)")
+        assert str(tmp_path / "output" / "rejects.jsonl") in warning
 
 
 @pytest.mark.parametrize(
@@ -136,7 +149,8 @@ class TestCorpus:
         message = failing(3, "pretrain", small_corpus(a_txt=SHORT, b_txt=SHORT))
 
         assert "fewer than one sequence of 128" in message
-        assert "sequence_length" in message
+        assert "--train.sequence-length" in message
+        assert "--validation" in message
 
     def test_of_a_single_document_without_a_validation_corpus(
         self, small_corpus: Callable[..., Path], failing: Callable[..., str]
@@ -165,7 +179,7 @@ class TestCorpus:
         (tokenizer / "vocab.txt").write_text("\n".join(tokens) + "\n")
         corpus = small_corpus(tokenizer, a_txt=SHORT * 50, b_txt=SHORT * 50)
 
-        assert "no [MASK] token" in failing(3, "pretrain", corpus)
+        assert "no mask token ([MASK])" in failing(3, "pretrain", corpus)
 
     def test_that_is_none(self, failing: Callable[..., str], material: Any) -> None:
         assert f"{material.texts}: not a corpus" in failing(3, "pretrain", material.texts)

@@ -60,7 +60,7 @@ def test_a_damaged_checkpoint_pushes_no_whole_one_out(pretraining: Make) -> None
     run = pretraining(train__steps=12)
     assert run(die=("open", "metrics.jsonl", 11)).exit_code == -signal.SIGKILL
     flip(run.checkpoint() / "optimizer.safetensors")
-    resumed = {"resume": True, "train__save_every": 1, "train__keep": 1}
+    resumed = {"resume": True, "train__save_every": 1, "train__keep_checkpoints": 1}
     assert run(**resumed, die=("open", "metrics.jsonl", 3)).exit_code == -signal.SIGKILL
 
     ended = run(**resumed)

@@ -93,7 +93,11 @@ def test_how_often_a_run_logs_measures_and_saves_may_change(
     interrupted: Any, undisturbed: Make
 ) -> None:
     ended = interrupted(
-        resume=True, train__log_every=3, train__evaluate_every=5, train__save_every=7, train__keep=1
+        resume=True,
+        train__log_every=3,
+        train__evaluate_every=5,
+        train__save_every=7,
+        train__keep_checkpoints=1,
     )
 
     assert ended.exit_code == 0, ended.stderr

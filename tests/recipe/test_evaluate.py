@@ -12,6 +12,7 @@ from unmask.data.shards import Shards
 from unmask.errors import DataError, UsageError
 from unmask.recipe.config import Evaluate, Pretrain
 from unmask.recipe.evaluate import evaluate
+from unmask.recipe.material import training_data
 from unmask.recipe.pretrain import Result, pretrain
 from unmask.text.config import TokenizerConfig
 from unmask.text.tokenizer import Tokenizer
@@ -46,6 +47,20 @@ def test_it_gives_what_the_run_measured_of_itself(result: Result, held_out: Path
     assert 0 < figures["unigram_accuracy"] < 1 < figures["unigram_entropy"]
 
 
+def test_a_run_with_pairs_measures_the_same_text_whatever_its_seed(
+    tiny_corpus: Path, make_recipe: Callable[..., Pretrain]
+) -> None:
+    shards = Shards.open(tiny_corpus)
+    tokenizer = Tokenizer.load(shards.tokenizer_folder)
+
+    def held_out(seed: int) -> list[list[int]]:
+        recipe = make_recipe({"seed": seed}, next_sentence=True)
+        data, _ = training_data(recipe, shards, tokenizer)
+        return [batch.input_ids.tolist() for batch in data.held_out]
+
+    assert held_out(1) == held_out(2)
+
+
 def test_text_scores_as_its_corpus(result: Result, held_out: Path, tmp_path: Path) -> None:
     config = Evaluate(sequence_length=32)
 
@@ -56,7 +71,7 @@ def test_text_scores_as_its_corpus(result: Result, held_out: Path, tmp_path: Pat
 
 def test_fewer_sequences_ask_for_fewer_positions(result: Result, held_out: Path) -> None:
     every, one = (
-        evaluate(result.folder, held_out, Evaluate(sequence_length=32, sequences=number))
+        evaluate(result.folder, held_out, Evaluate(sequence_length=32, num_sequences=number))
         for number in (None, 1)
     )
 

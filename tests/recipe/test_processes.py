@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from unmask.train.log import METRICS_FILE, read_metrics
 @pytest.fixture
 def runs(launch: Any) -> Path:
     """A folder with the runs that two processes made."""
-    assert launch.num_passed("recipe") == [3, 3]
+    assert launch.num_passed("recipe") == [6, 6]
     folder: Path = launch.folder
     return folder
 
@@ -42,6 +43,17 @@ def test_two_processes_follow_the_curve_of_one(
 
     # Eight steps of AdamW enlarge the gradients' differences of 1e-5 by far less than tenfold.
     assert losses(runs / "undisturbed-0.0") == pytest.approx(losses(tmp_path / "one"), abs=1e-4)
+
+
+def test_one_process_goes_on_with_a_run_of_two(
+    runs: Path, tiny_corpus: Path, tmp_path: Path, make_recipe: Callable[..., Pretrain]
+) -> None:
+    run = tmp_path / "handed-over"
+    shutil.copytree(runs / "handed-over", run)
+
+    pretrain(tiny_corpus, run, make_recipe(dropout=0.0), resume=True, say=lambda _: None)
+
+    assert losses(run) == pytest.approx(losses(runs / "undisturbed-0.0"), abs=1e-4)
 
 
 def test_resuming_in_two_processes_is_bit_exact(runs: Path) -> None:

@@ -168,3 +168,24 @@ def test_without_tokie_there_is_no_fast_path(
 ) -> None:
     monkeypatch.setattr(fast, "tokie", None)
     assert fast.build(tokenizer.backend) is None
+
+
+def test_a_limit_on_words_beyond_what_is_proven_has_no_fast_path() -> None:
+    special = SpecialTokens()
+    vocabulary = {token: i for i, token in enumerate([*special.all(), "a"])}
+    for limit, is_fast in [(4096, True), (10**13, False)]:
+        backend = build(vocabulary, TokenizerConfig(max_word_length=limit), special)
+        assert (fast.build(backend) is not None) is is_fast
+
+
+def test_no_room_for_a_temporary_file_only_costs_speed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fast.tempfile, "TemporaryDirectory", full)
+    special = SpecialTokens()
+    vocabulary = {token: i for i, token in enumerate(special.all())}
+    assert fast.build(build(vocabulary, TokenizerConfig(), special)) is None
+    assert "No space left on device" in caplog.text

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from pathlib import Path
 
 import pytest
@@ -148,12 +147,6 @@ def test_transformers_loads_the_folder_and_encodes_equally(
     assert (theirs.mask_token_id, theirs.pad_token_id) == (ours.special.mask, ours.special.pad)
     assert theirs.model_max_length == 128
     assert len(theirs) == ours.vocab_size
-
-
-def test_a_copy_in_another_process_keeps_special_tokens_as_text(tokenizer: Tokenizer) -> None:
-    copy = pickle.loads(pickle.dumps(tokenizer))
-    assert copy.encode("the [SEP]") == tokenizer.encode("the [SEP]")
-    assert copy.sha256 == tokenizer.sha256
 
 
 def test_the_arrays_tell_continuations_and_specials(tokenizer: Tokenizer) -> None:

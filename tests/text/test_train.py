@@ -80,6 +80,33 @@ def test_the_rarest_characters_beyond_the_limit_become_unknown() -> None:
     assert tokenizer.encode("e") == [tokenizer.special.unk]
 
 
+def test_words_with_a_character_that_is_left_out_teach_nothing() -> None:
+    texts = ["aeb aeb aeb ab ba" + " aa bb" * 3]
+    config = TokenizerConfig(vocab_size=30, limit_alphabet=2, min_frequency=2)
+    vocabulary = train_wordpiece(texts, config).vocabulary()
+    assert "aa" in vocabulary
+    assert "ab" not in vocabulary  # as which aeb, without the e, would have counted
+
+
+def test_a_text_whose_words_all_have_rare_characters_gives_its_characters_alone() -> None:
+    config = TokenizerConfig(vocab_size=30, limit_alphabet=1)
+    assert list(train_wordpiece(["ab ab"], config).vocabulary())[5:] == ["a"]
+
+
+def test_what_the_alphabet_leaves_out_is_told_where_the_text_allows_less(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = TokenizerConfig(vocab_size=300, limit_alphabet=2)
+    with caplog.at_level(logging.WARNING):
+        train_wordpiece(["aab aab aab ab ac dab d"], config)
+    assert "limit_alphabet 2 leaves out 2 character(s)" in caplog.text
+    assert "42.86% of the words" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        train_wordpiece(["aab aab"], config)
+    assert "limit_alphabet" not in caplog.text
+
+
 @pytest.mark.parametrize("texts", [[], [""], ["\n \0 \ue000"]])
 def test_a_text_without_words_is_refused(texts: list[str]) -> None:
     with pytest.raises(DataError, match="no word"):

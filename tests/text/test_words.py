@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 from collections import Counter
 
 import pytest
@@ -34,6 +35,24 @@ def test_counts_do_not_depend_on_how_much_is_held_at_once(monkeypatch: pytest.Mo
     monkeypatch.setattr(words, "_MOST_CHUNKS", 1)
     assert count_words(texts, BACKEND, 100) == whole
     assert whole["the"] == 3
+
+
+def test_beyond_a_bound_the_rarest_words_are_forgotten_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(words, "_MOST_WORDS", 8)
+    monkeypatch.setattr(words, "_MOST_CHUNKS", 1)
+    texts = [f"the cat w{i}a w{i}b" for i in range(100)]
+    counts = count_words(texts, BACKEND, 100)
+    assert (counts["the"], counts["cat"]) == (100, 100)
+    assert len(counts) <= 8
+    assert "more than 8 distinct words" in caplog.text
+
+
+def test_the_worked_example_of_forgetting_holds() -> None:
+    result = doctest.testmod(words)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def test_words_that_encoding_would_not_look_at_are_left_out() -> None:

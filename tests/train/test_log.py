@@ -103,7 +103,7 @@ def test_a_resumed_run_forgets_the_steps_it_takes_again(
         log.step(state(step), step / 8, {"mlm_loss": float(step)})
 
     again, _ = make_log(log_every=1)
-    again.forget_after(2)
+    again.forget_after(state(2))
     again.step(state(3), 3 / 8, {"mlm_loss": 9.0})
 
     losses = [line["mlm_loss"] for line in read_metrics(tmp_path / METRICS_FILE)]
@@ -114,7 +114,7 @@ def test_a_resumed_run_forgets_the_steps_it_takes_again(
 def test_a_run_without_metrics_has_nothing_to_forget(
     make_log: Callable[..., tuple[RunLog, list[str]]], tmp_path: Path
 ) -> None:
-    make_log()[0].forget_after(0)
+    make_log()[0].forget_after(state(0))
 
     assert list(tmp_path.iterdir()) == []
 

@@ -27,7 +27,8 @@ def write_folder(
     """Makes the folder `final` out of what `write` puts into the folder that it is handed.
 
     Everything reaches the disk before the name does; a kill leaves a `NAME.tmp-*` at most. A
-    folder that an earlier call made, and nobody added to, is replaced.
+    folder that an earlier call made, and nobody added to, is replaced; between two renames neither
+    has the name, and a kill just then leaves the earlier one as `NAME.tmp-*-old`.
 
     Args:
         final: The folder to appear.
@@ -108,7 +109,12 @@ def _replace(temporary: Path, final: Path) -> None:
     if final.exists():
         old = temporary.with_name(f"{temporary.name}-old")
         final.rename(old)
-    temporary.rename(final)
+    try:
+        temporary.rename(final)
+    except OSError:
+        if old is not None:
+            old.rename(final)
+        raise
     _sync(final.parent)
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)

@@ -34,8 +34,8 @@ def locate(model: str | Path) -> Path:
         DataError: A run without a whole checkpoint, or a model that the hub does not have.
     """
     folder = Path(model).expanduser()
-    if not folder.is_dir():
-        if folder.exists():
+    if not os.path.isdir(folder):  # noqa: PTH112  (Path's own fails on what is too long for a name)
+        if os.path.exists(folder):  # noqa: PTH110
             raise DataError(f"{folder}: a file; expected the model's folder.")
         return download(os.fspath(model))
     if (folder / CONFIG).exists():

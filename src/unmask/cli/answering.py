@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json as json_format
+import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -56,15 +57,16 @@ def score(model: str, /, *text: str, json: AsJson = False) -> None:
         Sentences, each of which is scored by itself.
     """
     from unmask.infer.engine import load
+    from unmask.text.normalise import replace_surrogates
 
     _require(text)
     for scored in load(model).score(list(text)):
         if json:
-            print(json_format.dumps(asdict(scored), ensure_ascii=False))
+            print(json_format.dumps(_finite(asdict(scored))))
         else:
             print(
                 f"{scored.pseudo_log_likelihood:9.3f}  "
-                f"perplexity {scored.pseudo_perplexity:10.2f}  {scored.text}"
+                f"perplexity {scored.pseudo_perplexity:10.2f}  {replace_surrogates(scored.text)}"
             )
 
 
@@ -91,6 +93,14 @@ def evaluate(
     figures = measured(model, data, settings)
     rows = [(name, f"{value:,.4f}".rstrip("0").rstrip(".")) for name, value in figures.items()]
     show(figures, rows, as_json=json)
+
+
+def _finite(document: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no word for infinity, which the perplexity of a very unlikely text may be."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in document.items()
+    }
 
 
 def _require(text: tuple[str, ...]) -> None:

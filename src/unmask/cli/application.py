@@ -17,6 +17,7 @@ app = App(
     name="unmask",
     version=__version__,
     help="From a folder of text to a trained, measured BERT-style encoder.",
+    suppress_keyboard_interrupt=False,
 )
 app.command(preparing.tokenizer)
 app.command(preparing.corpus)
@@ -44,6 +45,9 @@ def main() -> None:
         # The reader of our output has gone; devnull keeps the interpreter's last flush silent.
         sys.stdout = None
         sys.exit(1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}", 4)
 
 
 def _usage(error: CycloptsError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,19 @@ def inspect(model: str | None = None, /, *, json: AsJson = False) -> None:
         A model or run folder, or a hub id; without it, the table of the presets' sizes.
     """
     from unmask.checkpoint.describe import describe, presets
-    from unmask.terminal import show
+    from unmask.terminal import show, show_table
 
-    described = presets() if model is None else describe(model)
-    show(described, list(_rows(described).items()), as_json=json)
+    if model is not None:
+        described = describe(model)
+        show(described, list(_rows(described).items()), as_json=json)
+        return
+    sizes = presets()
+    if json:
+        print(json_format.dumps(sizes))
+        return
+    names = list(next(iter(sizes.values())))
+    rows = [[preset, *(f"{of[name]:,}" for name in names)] for preset, of in sizes.items()]
+    show_table(["preset", *(name.replace("_", " ") for name in names)], rows)
 
 
 def _rows(described: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -31,12 +41,14 @@ def _rows(described: dict[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             rows |= _rows(value, f"{prefix}{name}.")
         else:
-            rows[f"{prefix}{name}"] = f"{value:,}" if isinstance(value, int) else str(value)
+            rows[f"{prefix}{name}"] = f"{value:,}" if type(value) is int else str(value)
     return rows
 
 
 def doctor(folder: Path, /, *, json: AsJson = False) -> None:
     """Names what is wrong or unwise about a corpus or a model, each with its fix.
+
+    The exit code is 3 where one of the findings is an error.
 
     Parameters
     ----------
@@ -60,3 +72,5 @@ def doctor(folder: Path, /, *, json: AsJson = False) -> None:
             print(f"{finding.severity}: {finding.what}\n    {finding.why}\n    Fix: {finding.fix}")
     if not findings and not json:
         print(f"{folder}: nothing to complain about")
+    if any(finding.severity == "error" for finding in findings):
+        sys.exit(3)

@@ -25,7 +25,7 @@ def tokenizer(
     Parameters
     ----------
     text
-        Files, folders or globs of .txt, .md, .jsonl, .parquet, .csv, each also .gz or .zst.
+        Files, folders or globs of .txt, .md, .jsonl, .csv, .tsv, .parquet, each also .gz or .zst.
     output
         Folder for the tokenizer's files.
     overwrite
@@ -52,7 +52,7 @@ def corpus(
     Parameters
     ----------
     text
-        Files, folders or globs of .txt, .md, .jsonl, .parquet, .csv, each also .gz or .zst.
+        Files, folders or globs of .txt, .md, .jsonl, .csv, .tsv, .parquet, each also .gz or .zst.
     tokenizer
         Folder of a tokenizer.
     output

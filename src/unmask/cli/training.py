@@ -63,6 +63,7 @@ def pretrain(
     from unmask.recipe import files
     from unmask.recipe.pretrain import pretrain as run
     from unmask.terminal import show
+    from unmask.train.distributed import is_first_process
 
     plain = {
         "preset": preset,
@@ -77,6 +78,8 @@ def pretrain(
         if given := _given(settings):
             flags[name] = given
     result = run(corpus, output, files.load(recipe, flags), tokenizer=tokenizer, resume=resume)
+    if not is_first_process():
+        return
     if not json:
         print(result.sketch)
     rows = [(name, f"{value:.4f}") for name, value in result.figures().items()]

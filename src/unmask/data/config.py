@@ -42,17 +42,20 @@ class ReaderConfig(BaseModel):
 
     documents: Literal["file", "record", "block", "line"] | None = None
     """What is one document: a whole file, a record of a table, a block between blank lines, or a
-    line; None is a file for text and a record for tables."""
+    line; without it a file for text and a record for tables."""
     text_field: str = Field(default="text", min_length=1)
     """The column or JSON field that holds the text."""
     max_line_bytes: int = Field(default=8 * 2**20, ge=2**10, le=2**30)
     """A longer line or record is rejected, so that a broken file cannot fill the memory; bytes."""
     max_document_bytes: int = Field(default=4 * 2**20, ge=2**10, le=2**30)
     """A longer document is cut at the end of a line into several; bytes of UTF-8."""
+    max_reject_rate: float = Field(default=0.001, ge=0.0, le=1.0)
+    """The run stops if more than this share of the records cannot be read; up to 9 such records
+    never stop it."""
 
 
 class FilterConfig(BaseModel):
-    """Which documents are left out for poor quality; None switches a filter off, as all are.
+    """Which documents are left out for poor quality; a filter that is not set is off, as all are.
 
     Gopher is Rae et al. 2021 (arXiv 2112.11446), appendix A.1.1, whose values are named.
     """
@@ -92,16 +95,15 @@ class CorpusConfig(BaseModel):
     """Which documents are left out for poor quality."""
     duplicates: Literal["keep", "exact", "near"] = "keep"
     """Which repeats of an earlier document are left out: none, equal text (case and spaces apart),
-    or also similar text (MinHash, which needs the extra `corpus`)."""
+    or also similar text (MinHash, which needs the extra `corpus`). The latter two take memory for
+    every document."""
     near_similarity: float = Field(default=0.8, gt=0.0, le=1.0)
     """Estimated Jaccard similarity of word 5-grams from which documents are near duplicates
     (Lee et al. 2022, arXiv 2107.06499)."""
     shard_tokens: int = Field(default=100_000_000, ge=1)
     """Most tokens in a shard, unless one document alone has more."""
-    max_reject_rate: float = Field(default=0.001, ge=0.0, le=1.0)
-    """The run stops if more than this share of the records is rejected, and at least 10."""
     workers: int = Field(default=1, ge=1, le=256)
-    """Threads that encode, beside the one that reads; the shards do not depend on it. A second one
-    measured about 15 % faster, for 50 MB more memory."""
+    """Threads that hand over text to encode, beside the one that reads; the shards do not depend on
+    it. Where `tokie` encodes, it uses all cores of the process whatever the number."""
     overwrite: bool = False
     """Replaces a corpus that is already there."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.data import jsonl, plain, tables
@@ -20,21 +19,12 @@ _READERS: dict[Kind, plain.Reader] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One text to learn from."""
-
-    text: str
-    """Without lone surrogates and NULs; lines end in \\n."""
-    source: str
-    """The file that it came from."""
-
-
-def read(paths: Sequence[Path | str], config: ReaderConfig, rejects: Rejects) -> Iterator[Document]:
+def read(paths: Sequence[Path | str], config: ReaderConfig, rejects: Rejects) -> Iterator[str]:
     """The documents of files, folders and globs, in their order; reads as it goes.
 
     Files are .txt, .md, .jsonl, .csv, .tsv and .parquet, each also .gz and .zst, in UTF-8. What
-    cannot be read goes to `rejects`. A document that is too long comes in parts.
+    cannot be read goes to `rejects`. A document that is too long comes in parts. The texts hold
+    neither lone surrogates nor NULs, and their lines end in \\n.
 
     Raises:
         DataError: Nothing to read, a table without the text column, or too many rejects.
@@ -45,14 +35,12 @@ def read(paths: Sequence[Path | str], config: ReaderConfig, rejects: Rejects) ->
 
 def read_sources(
     sources: Sequence[Source], config: ReaderConfig, rejects: Rejects
-) -> Iterator[Document]:
+) -> Iterator[str]:
     """As `read`, for files already found.
 
     Raises:
         DataError: A table without the text column, or too many rejects.
     """
     for source in sources:
-        name = str(source)
-        for text in _READERS[source.kind](source, config, rejects):
-            yield Document(text, name)
+        yield from _READERS[source.kind](source, config, rejects)
     rejects.check()

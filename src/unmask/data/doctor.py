@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import numpy.typing as npt
 
 from unmask.data.finding import Finding
 from unmask.data.randomness import absorb
-from unmask.data.report import unigram_entropy
-from unmask.data.shards import Shards
+from unmask.data.report import ordinary_counts, unigram_entropy
+from unmask.data.shards import REPORT_FILE, Shards
 from unmask.errors import DataError
 from unmask.text.tokenizer import Tokenizer
 
@@ -24,7 +25,7 @@ _SHORT_DOCUMENT = 32
 _PIECE_TOKENS = 2**22
 """Tokens looked at together; bounds the memory."""
 _MOST_SENTENCES = 20_000_000
-"""Sentences compared; 8 bytes each."""
+"""Sentences compared, of a corpus' beginning; bounds the memory."""
 
 
 def examine_corpus(folder: Path | str) -> list[Finding]:
@@ -45,27 +46,30 @@ def examine_corpus(folder: Path | str) -> list[Finding]:
             )
         ]
     findings = [
-        *_about_tokenizer(shards, counts),
         *_about_size(shards, counts),
         *_about_documents(shards),
-        *_about_repeats(shards),
-        *_about_entropy(counts),
+        *_about_lines(shards.folder / REPORT_FILE),
     ]
+    try:
+        tokenizer = Tokenizer.load(shards.tokenizer_folder)
+    except DataError as error:
+        findings.append(
+            Finding(
+                "error",
+                f"the tokenizer cannot be read: {error}",
+                "its ids mean nothing without it",
+                "prepare the corpus again",
+            )
+        )
+    else:
+        findings += _about_tokenizer(tokenizer, shards, counts)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(findings, key=lambda finding: order[finding.severity])
 
 
-def _about_tokenizer(shards: Shards, counts: npt.NDArray[np.int64]) -> Iterator[Finding]:
-    try:
-        tokenizer = Tokenizer.load(shards.tokenizer_folder)
-    except DataError as error:
-        yield Finding(
-            "error",
-            f"the tokenizer cannot be read: {error}",
-            "its ids mean nothing without it",
-            "prepare the corpus again",
-        )
-        return
+def _about_tokenizer(
+    tokenizer: Tokenizer, shards: Shards, counts: npt.NDArray[np.int64]
+) -> Iterator[Finding]:
     if tokenizer.sha256 != shards.tokenizer_sha256 or tokenizer.vocab_size != shards.vocab_size:
         yield Finding(
             "error",
@@ -90,6 +94,8 @@ def _about_tokenizer(shards: Shards, counts: npt.NDArray[np.int64]) -> Iterator[
             "train a tokenizer on this text (`unmask tokenizer`), or check its language and "
             "encoding",
         )
+    yield from _about_sentences(tokenizer, shards)
+    yield from _about_entropy(ordinary_counts(counts, tokenizer.is_special))
 
 
 def _about_size(shards: Shards, counts: npt.NDArray[np.int64]) -> Iterator[Finding]:
@@ -113,8 +119,8 @@ def _about_documents(shards: Shards) -> Iterator[Finding]:
             "warning",
             f"half of the {len(lengths):,} documents have fewer than {median + 1:.0f} tokens",
             "a model learns little from so short a context, and not to read longer texts",
-            'join lines that belong together (documents = "file" or "block"), or set '
-            "filters.min_words",
+            "join lines that belong together (--reader.documents file or block), or set "
+            "--filters.min-words",
         )
 
 
@@ -129,7 +135,36 @@ def _about_entropy(counts: npt.NDArray[np.int64]) -> Iterator[Finding]:
     )
 
 
-def _about_repeats(shards: Shards) -> Iterator[Finding]:
+def _about_lines(path: Path) -> Iterator[Finding]:
+    """What preparation counted, since the shards do not tell where a line ended."""
+    try:
+        report = json.loads(path.read_bytes())
+        share = float(report["repeated_line_rate"])
+        lines = {str(line): int(times) for line, times in report["repeated_lines"].items()}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        yield Finding(
+            "note",
+            f"{path} does not tell how many lines repeat",
+            "headers, footers and licences in every document would go unnoticed",
+            "prepare the corpus again",
+        )
+        return
+    if share > _REPEATED_SHARE:
+        shown = [f'{times:,} times "{line}"' for line, times in lines.items()]
+        yield _repeats(f"{share:.1%} of the characters stand in lines", shown)
+
+
+def _repeats(what: str, shown: list[str]) -> Finding:
+    return Finding(
+        "warning",
+        f"{what} that repeat an earlier one: {'; '.join(shown)}",
+        "a model learns them by heart, and a held-out loss looks better than it is",
+        "set --duplicates exact or near and --filters.max-repeated-lines, or remove headers, "
+        "footers and licences from the files",
+    )
+
+
+def _about_sentences(tokenizer: Tokenizer, shards: Shards) -> Iterator[Finding]:
     offsets = shards.sentence_offsets()[: _MOST_SENTENCES + 1]
     lengths = np.diff(offsets)
     long = np.flatnonzero(lengths >= _REPEATED_TOKENS)
@@ -141,20 +176,14 @@ def _about_repeats(shards: Shards) -> Iterator[Finding]:
     share = repeated / int(lengths.sum())
     if share <= _REPEATED_SHARE:
         return
-    tokenizer = Tokenizer.load(shards.tokenizer_folder)
     shown = []
     for i in np.argsort(-times, kind="stable")[:3]:
+        if times[i] == 1:
+            break
         start, stop = offsets[long[first[i]]], offsets[long[first[i]] + 1]
         text = tokenizer.decode(shards.tokens(int(start), int(stop)).tolist())
         shown.append(f'{times[i]:,} times "{text[:80]}"')
-    yield Finding(
-        "warning",
-        f"{share:.1%} of the tokens stand in sentences that repeat an earlier one: "
-        + "; ".join(shown),
-        "a model learns them by heart, and a held-out loss looks better than it is",
-        'set duplicates = "exact" or "near" and filters.max_repeated_lines, or remove headers, '
-        "footers and licences from the files",
-    )
+    yield _repeats(f"{share:.1%} of the tokens stand in sentences", shown)
 
 
 def _sentence_hashes(shards: Shards, offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:

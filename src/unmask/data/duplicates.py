@@ -63,7 +63,9 @@ class NearDuplicates:
     """Equal text, or text whose word 5-grams are similar by MinHash (Lee et al. 2022).
 
     The similarity is estimated from 128 hashes (standard error at most 0.045), and found by
-    locality-sensitive hashing, which can miss a pair near the threshold.
+    locality-sensitive hashing, which can miss a pair near the threshold. Remembers those hashes
+    and their buckets of every document, beside what `ExactDuplicates` does: the one part of
+    preparation, with it, whose memory grows with the corpus.
     """
 
     def __init__(self, similarity: float) -> None:
@@ -77,7 +79,7 @@ class NearDuplicates:
         except ImportError as error:
             raise MachineError(
                 "near duplicates need the package rensa, which is not installed: "
-                "pip install 'unmask[corpus]', or set duplicates to exact."
+                "pip install 'unmask[corpus]', or set --duplicates exact."
             ) from error
         self._minhash = rensa.RMinHash
         self._known = rensa.RMinHashDeduplicator(

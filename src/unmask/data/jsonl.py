@@ -60,7 +60,7 @@ def _record(line: Lines, source: Source, field: str, rejects: Rejects) -> str | 
             kind, detail = "not a JSON object", type(record).__name__
         elif field not in record:
             kind = f"no field `{field}`"
-            detail = f"found {', '.join(list(record)[:10]) or 'none'}; see text_field"
+            detail = f"found {', '.join(list(record)[:10]) or 'none'}; see --reader.text-field"
         else:
             kind, detail = f"field `{field}` is no text", type(record[field]).__name__
     rejects.add(str(source), line.line, kind, detail, content)

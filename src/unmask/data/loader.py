@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,8 +15,6 @@ from unmask.errors import DataError, UsageError
 
 Transform = Callable[[Batch, NDArray[np.int64]], Batch]
 """Takes a batch and the epoch of each of its sequences, (B,) int64; pure per sequence."""
-
-_SAMPLES_AT_ONCE = 64
 
 
 class Source(Protocol):
@@ -96,16 +94,6 @@ def step_batches(
     mine = slice(rank, None, world_size)
     batch = transform(source.batch(sample_ids[mine], epochs[mine]), epochs[mine])
     return split(batch, micro_batch_tokens), after
-
-
-def all_batches(source: Source, micro_batch_tokens: int, transform: Transform) -> Iterator[Batch]:
-    """Yields every sample once, in order, as in epoch 0: held-out evaluation on fixed masks."""
-    for first in range(0, len(source), _SAMPLES_AT_ONCE):
-        last = min(first + _SAMPLES_AT_ONCE, len(source))
-        sample_ids = np.arange(first, last, dtype=np.int64)
-        epochs = np.zeros_like(sample_ids)
-        batch = transform(source.batch(sample_ids, epochs), epochs)
-        yield from split(batch, micro_batch_tokens)
 
 
 def split(batch: Batch, micro_batch_tokens: int) -> list[Batch]:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from unmask.errors import DataError
 
 FILE_NAME = "manifest.json"
 _SHA256 = r"^[0-9a-f]{64}$"
 _CHUNK_BYTES = 2**20
+
+
+def _inside(name: str) -> str:
+    """A path that stays in the folder, as a corpus may come from anybody."""
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise ValueError(f"expected the path of a file in the folder, found {name!r:.80}")
+    return name
 
 
 class FileEntry(BaseModel):
@@ -48,7 +56,7 @@ class Manifest(BaseModel):
     token_type: Literal["uint16", "uint32"]
     """Little-endian."""
     shards: list[ShardEntry] = Field(min_length=1)
-    files: dict[str, FileEntry]
+    files: dict[Annotated[str, AfterValidator(_inside)], FileEntry]
     """Paths in the folder, of all files but the manifest and the report."""
     settings: dict[str, Any]
     """The settings that decide the tokens."""
@@ -101,7 +109,11 @@ def is_corpus(folder: Path) -> bool:
 
 
 def describe(path: Path) -> FileEntry:
-    """Size and hash of a file."""
+    """Size and hash of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     digest = hashlib.sha256()
     size = 0
     with path.open("rb") as file:

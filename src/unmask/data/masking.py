@@ -25,7 +25,7 @@ class Specials(Protocol):
 
     @property
     def mask(self) -> int | None:
-        """The id of [MASK], None where the vocabulary has none."""
+        """The id of the mask token, None where the vocabulary has none."""
 
 
 class Vocabulary(Protocol):
@@ -46,20 +46,20 @@ class Vocabulary(Protocol):
 
 @dataclass(frozen=True)
 class _Eligible:
-    """The E positions of a packed batch that may be picked, in order."""
+    """The L positions of a packed batch that may be picked, in order."""
 
     index: NDArray[np.int64]
-    """(E,) where in the batch."""
+    """(L,) where in the batch."""
     sequence: NDArray[np.int64]
-    """(E,) of which sequence."""
+    """(L,) of which sequence."""
     position: NDArray[np.int64]
-    """(E,) where in that sequence."""
+    """(L,) where in that sequence."""
     state: NDArray[np.uint64]
-    """(E,) the hash of (seed, epoch, sample) that all draws of the sequence start from."""
+    """(L,) the hash of (seed, epoch, sample) that all draws of the sequence start from."""
     opens_word: NDArray[np.bool_]
-    """(E,) True at the first piece of a word."""
+    """(L,) True at the first piece of a word."""
     opens_run: NDArray[np.bool_]
-    """(E,) True where the position before is not eligible, or of another sequence."""
+    """(L,) True where the position before is not eligible, or of another sequence."""
     ends: NDArray[np.int64]
     """(B,) how many eligible positions there are up to the end of each sequence."""
 
@@ -75,7 +75,7 @@ class Masker:
     a batch, nor on its neighbours, nor on the process that asks. With `dynamic` off, every epoch
     counts as epoch 0.
 
-    With E the sequence's non-special positions, the budget is max(1, round(rate * E)) positions,
+    With n the sequence's non-special positions, the budget is max(1, round(rate * n)) positions,
     halves rounded to even as Python does; a sequence without such positions gets none.
 
     - "token": exactly the budget, uniformly (Devlin et al. 2019, section 3.1).
@@ -94,14 +94,14 @@ class Masker:
         """Takes a tokenizer, or whatever has its arrays.
 
         Raises:
-            DataError: The vocabulary has no [MASK].
+            DataError: The vocabulary has no mask token.
         """
         mask_id = vocabulary.special.mask
         if mask_id is None:
             raise DataError(
-                "the tokenizer has no [MASK] token, which masked language modelling puts in place "
-                "of the words to predict: use a tokenizer that has one, such as one trained by "
-                "`unmask tokenizer`"
+                "the vocabulary has no mask token ([MASK]), which masked language modelling puts "
+                "in place of the words to predict: use a tokenizer that has one, such as one "
+                "trained by `unmask tokenizer`"
             )
         self._mask_id = mask_id
         self._config = config
@@ -234,7 +234,7 @@ def _pick_spans(
 
 
 def _spans(eligible: _Eligible) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each row (E,) the range of rows that a span drawn there covers."""
+    """For each row (L,) the range of rows that a span drawn there covers."""
     size = len(eligible.index)
     bounds = np.append(np.flatnonzero(eligible.opens_word), size)
     runs = np.append(np.flatnonzero(eligible.opens_run), size)
@@ -274,6 +274,6 @@ def mask_tokens(
     [13, 19]
 
     Raises:
-        DataError: The tokenizer has no [MASK].
+        DataError: The vocabulary has no mask token.
     """
     return Masker(tokenizer, config, seed)(batch, epoch)

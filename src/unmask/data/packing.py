@@ -41,7 +41,9 @@ class Chunks:
         cls_id: int,
         sep_id: int,
     ) -> None:
-        """Takes the numbers of the documents to use (D,) int64, in any order; memory is O(D).
+        """Takes the numbers of the documents to use, one-dimensional int64, in any order.
+
+        Memory grows with their number.
 
         Raises:
             UsageError: The sequences are too short to hold a token between [CLS] and [SEP].
@@ -50,7 +52,7 @@ class Chunks:
         if sequence_length < 3:
             raise UsageError(
                 f"sequence_length is {sequence_length}: [CLS] and [SEP] leave no room for text, "
-                "set it to 3 or more (128 is usual)"
+                "set it (--train.sequence-length) to 3 or more (128 is usual)"
             )
         self._shards = shards
         self._cls_id = cls_id
@@ -63,8 +65,10 @@ class Chunks:
         """Tokens of one epoch, specials not counted."""
         if self.num_tokens < self._room:
             raise DataError(
-                f"the {len(documents)} documents chosen hold {self.num_tokens} tokens, fewer than "
-                f"one sequence of {sequence_length}: add text or set a shorter sequence_length"
+                f"the {len(documents)} document(s) to train on, or held out to measure on, have "
+                f"{self.num_tokens} tokens, fewer than one sequence of {sequence_length}: add "
+                "text, set a shorter --train.sequence-length, or, if it is the held-out text, "
+                "raise --validation-rate or name a corpus by --validation"
             )
         counts = -(-(self._stops - self._starts) // self._room)
         self._first = np.concatenate([[0], np.cumsum(counts)])

@@ -38,7 +38,9 @@ class SentencePairs:
         sep_id: int,
         seed: int,
     ) -> None:
-        """Takes the numbers of the documents to use (D,) int64; memory grows with the sentences.
+        """Takes the numbers of the documents to use, one-dimensional int64.
+
+        Memory grows with the sentences of the corpus.
 
         Raises:
             UsageError: The sequences are too short to hold two segments.
@@ -47,7 +49,7 @@ class SentencePairs:
         if sequence_length < 5:
             raise UsageError(
                 f"sequence_length is {sequence_length}: [CLS] A [SEP] B [SEP] needs 5 or more "
-                "(128 is usual)"
+                "(--train.sequence-length; 128 is usual)"
             )
         self._shards = shards
         self._cls_id = cls_id

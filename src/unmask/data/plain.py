@@ -24,7 +24,7 @@ def read(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator[str
         return
     num_rejects = len(rejects)
     if config.documents == "block":
-        documents = _blocks(groups, config.max_document_bytes)
+        documents = _blocks(groups, config.max_document_bytes, rejects)
     else:
         documents = _whole(groups, config.max_document_bytes, rejects)
     is_empty = True
@@ -54,7 +54,7 @@ def regroup(texts: Iterable[str], config: ReaderConfig, rejects: Rejects) -> Ite
     if config.documents == "file":
         groups = _whole(groups, config.max_document_bytes, rejects)
     elif config.documents == "block":
-        groups = _blocks(groups, config.max_document_bytes)
+        groups = _blocks(groups, config.max_document_bytes, rejects)
     for group in groups:
         text = group.data.decode()
         if config.documents == "line":
@@ -99,24 +99,36 @@ def _whole(groups: Iterable[Lines], max_bytes: int, rejects: Rejects) -> Iterato
         yield _join(held)
 
 
-def _blocks(groups: Iterable[Lines], max_bytes: int) -> Iterator[Lines]:
+def _blocks(groups: Iterable[Lines], max_bytes: int, rejects: Rejects) -> Iterator[Lines]:
     """What stands between blank lines; a block is cut where it grows past `max_bytes`."""
     held = Lines(b"", 1, 0)  # the beginning of a block whose end has not come yet
+    num_parts = 0  # of that block, given already
+
+    def cut(block: Lines) -> Iterator[Lines]:
+        nonlocal num_parts
+        for part in _cut(block, max_bytes):
+            num_parts += 1
+            rejects.num_cut_documents += num_parts == 2
+            yield part
+
     for group in groups:
         if not held.data:
             held = Lines(b"", group.line, group.offset)
         data = held.data + group.data
         start = len(data) - len(data.lstrip())  # the rest of blank lines in the last group
+        if b"\n" in data[:start]:
+            num_parts = 0
         for blank in _BLANK_LINES.finditer(data):
             if start < blank.start():
-                yield from _cut(_within(held, data, start, blank.start()), max_bytes)
+                yield from cut(_within(held, data, start, blank.start()))
+                num_parts = 0
             start = max(start, blank.end())
         held = _within(held, data, start, len(data))
         if len(held.data) > max_bytes:
-            yield from _cut(held, max_bytes)
+            yield from cut(held)
             held = Lines(b"", 1, 0)
     if held.data.strip():
-        yield held
+        yield from cut(held)
 
 
 def _each_line(groups: Iterable[Lines], source: Source, rejects: Rejects) -> Iterator[str]:
@@ -135,7 +147,7 @@ def _each_line(groups: Iterable[Lines], source: Source, rejects: Rejects) -> Ite
         for line in each(group):
             text = decode(line, source, rejects)
             if text is not None and text.strip():
-                yield text
+                yield text.rstrip("\r")
 
 
 def each(group: Lines) -> Iterator[Lines]:

@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from unmask.data import duplicates
 from unmask.data.config import CorpusConfig
-from unmask.data.corpus import Document, read_sources
+from unmask.data.corpus import read_sources
 from unmask.data.filters import Filters
 from unmask.data.manifest import Manifest, describe, is_corpus
 from unmask.data.rejects import Rejects
-from unmask.data.report import Report, unigram_entropy
+from unmask.data.repeats import RepeatedLines
+from unmask.data.report import Report, ordinary_counts, unigram_entropy
 from unmask.data.shard_writer import ShardWriter
 from unmask.data.shards import (
     COUNTS_FILE,
@@ -56,6 +57,7 @@ class _Totals:
     num_sentences: int = 0
     num_characters: int = 0
     filtered: Counter[str] = field(default_factory=Counter)
+    lines: RepeatedLines = field(default_factory=RepeatedLines)
 
     def add(self, unit: Encoded) -> None:
         self.counts += np.bincount(unit.tokens, minlength=len(self.counts))
@@ -65,14 +67,15 @@ class _Totals:
             self.filtered["empty"] += unit.num_empty
 
     def kept(
-        self, documents: Iterable[Document], filters: Filters, seen: duplicates.Duplicates
+        self, documents: Iterable[str], filters: Filters, seen: duplicates.Duplicates
     ) -> Iterator[str]:
         """The texts to encode; in one thread, so that of duplicates the first always stays."""
-        for document in documents:
-            name = filters.failed_by(document.text) or seen.seen(document.text)
+        for text in documents:
+            name = filters.failed_by(text) or seen.seen(text)
             if name is None:
-                self.num_characters += len(document.text)
-                yield document.text
+                self.num_characters += len(text)
+                self.lines.add(text)
+                yield text
             else:
                 self.filtered[name] += 1
 
@@ -99,7 +102,7 @@ def prepare(
     sources, ignored = find(paths)
     totals = _Totals(np.zeros(tokenizer.vocab_size, dtype=np.int64))
     with staged(output, overwrite=config.overwrite, is_ours=is_corpus) as folder:
-        with Rejects(folder / REJECTS_FILE, config.max_reject_rate) as rejects:
+        with Rejects(config.reader.max_reject_rate, folder / REJECTS_FILE) as rejects:
             try:
                 documents = read_sources(sources, config.reader, rejects)
                 writer = _write_shards(
@@ -118,12 +121,13 @@ def prepare(
         seconds = time.monotonic() - started
         report = _report(totals, rejects, len(sources), len(ignored), tokenizer, seconds)
         report.write(folder / REPORT_FILE)
+    rejects.warn(output / REJECTS_FILE)
     return report
 
 
 def _write_shards(
     folder: Path,
-    documents: Iterator[Document],
+    documents: Iterator[str],
     totals: _Totals,
     tokenizer: Tokenizer,
     config: CorpusConfig,
@@ -170,7 +174,8 @@ def _finish(
 ) -> None:
     """Writes what stands beside the shards, the manifest last."""
     tokenizer.save(folder / TOKENIZER_FOLDER)
-    counts.astype("<i8").tofile(folder / COUNTS_FILE)
+    # Not numpy's own `tofile`, whose error on a full disk does not say that it is full.
+    (folder / COUNTS_FILE).write_bytes(counts.astype("<i8").tobytes())
     with (folder / SOURCES_FILE).open("w", encoding="utf-8", newline="\n") as file:
         for source in sources:
             line = {"path": str(source), "bytes": source.num_bytes}
@@ -215,7 +220,9 @@ def _report(
         num_tokens=num_tokens,
         unknown_rate=int(totals.counts[tokenizer.special.unk]) / num_tokens,
         tokens_per_word=num_tokens / max(1, num_words),
-        unigram_entropy=unigram_entropy(totals.counts),
+        unigram_entropy=unigram_entropy(ordinary_counts(totals.counts, tokenizer.is_special)),
+        repeated_line_rate=totals.lines.rate(),
+        repeated_lines=totals.lines.most_frequent(),
         num_used_tokens=int((totals.counts > 0).sum()),
         vocab_size=tokenizer.vocab_size,
         seconds=seconds,
@@ -229,5 +236,5 @@ def _nothing_left(sources: list[Source], rejects: Rejects, filtered: Counter[str
     return DataError(
         f"{shown}: no document is left of {rejects.num_records} records "
         f"(left out: {left_out or 'none'}; could not be read: {unread or 'none'}). "
-        "Give text, or loosen the filters."
+        "Give text, or loosen the filters (--filters.*, --duplicates)."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -10,11 +11,16 @@ from pathlib import Path
 
 from unmask.errors import DataError
 
+logger = logging.getLogger(__name__)
+
 _ALWAYS_ALLOWED = 9
 """Rejects that stop no run, however few records there are."""
 _HOPELESS_AFTER = 1000
 """Rejects after which a run whose records are mostly bad stops before its end."""
 _EXCERPT_CHARACTERS = 120
+_REASON_CHARACTERS = 300
+KEPT = ".rejects.jsonl"
+"""Ends the name of the list that stays beside an output which failed."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Rejects:
     `num_cut_documents` that came in parts for their length.
     """
 
-    def __init__(self, path: Path | None = None, max_rate: float = 0.001) -> None:
+    def __init__(self, max_rate: float, path: Path | None = None) -> None:
         """Writes one JSON object a line to `path`; `max_rate` is rejects per record."""
         self.num_records = 0
         self.bytes_read = 0
@@ -77,9 +83,12 @@ class Rejects:
         text = (
             excerpt.decode("utf-8", "backslashreplace") if isinstance(excerpt, bytes) else excerpt
         )
-        # A lone surrogate cannot be written as UTF-8, and a NUL would make the file look binary.
-        shown = text[:_EXCERPT_CHARACTERS].encode("utf-8", "backslashreplace").decode()
-        reject = Reject(source, record, f"{kind}: {detail}" if detail else kind, shown)
+        reason = f"{kind}: {detail}" if detail else kind
+        if len(reason) > _REASON_CHARACTERS:  # a record may have a key as long as itself
+            reason = reason[:_REASON_CHARACTERS] + "..."
+        reject = Reject(
+            _writable(source), record, _writable(reason), _writable(text[:_EXCERPT_CHARACTERS])
+        )
         self.num_records += 1
         self.reasons[kind] += 1
         if len(self.first) < 3:
@@ -104,10 +113,15 @@ class Rejects:
         self.close()
         if len(self) == 0 or self.path is None:
             return error
-        kept = output.with_name(f"{output.name}.rejects.jsonl")
+        kept = output.with_name(f"{output.name}{KEPT}")
         shutil.copyfile(self.path, kept)
         told = "" if self.first[0].reason in str(error) else f"{self._counted()}:\n{self._few()}\n"
         return DataError(f"{error}\n{told}All rejects, with their reasons: {kept}")
+
+    def warn(self, kept: Path) -> None:
+        """Logs one warning, with the place of their list, if there are any."""
+        if len(self):
+            logger.warning("%s and were left out; see %s", self._counted(), kept)
 
     def close(self) -> None:
         """Closes the file."""
@@ -116,9 +130,9 @@ class Rejects:
 
     def _too_many(self) -> DataError:
         return DataError(
-            f"{self._counted()}, more than max_reject_rate = {self._max_rate:g} allows. "
+            f"{self._counted()}, more than --reader.max-reject-rate {self._max_rate:g} allows. "
             f"The first of them:\n{self._few()}\n"
-            "Repair the input, or raise max_reject_rate to go on without these records."
+            "Repair the input, or raise --reader.max-reject-rate to go on without these records."
         )
 
     def _counted(self) -> str:
@@ -127,3 +141,8 @@ class Rejects:
 
     def _few(self) -> str:
         return "\n".join(f"  {reject.place}: {reject.reason}" for reject in self.first)
+
+
+def _writable(text: str) -> str:
+    """The text with lone surrogates escaped, as a JSON key or a file's name may hold them."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -17,7 +17,7 @@ class Report:
 
     num_sources: int
     num_ignored_files: int
-    """Files in the folders whose kind is not known."""
+    """Files in the folders whose kind is not known, and what is no text but our own output."""
     num_records: int
     """Records, files or blocks read, good and bad."""
     num_rejects: int
@@ -38,7 +38,12 @@ class Report:
     tokens_per_word: float
     """Tokens per word piece that begins a word."""
     unigram_entropy: float
-    """Nats; the loss of a model that knows nothing but how often each token stands."""
+    """Nats; the loss of a model that knows nothing but how often each token stands, special tokens
+    (the unknown one too) left out."""
+    repeated_line_rate: float
+    """Share of the characters in lines that repeat an earlier one, of a large text by a sample."""
+    repeated_lines: dict[str, int]
+    """The lines that take most of it, shortened, and how often each was seen."""
     num_used_tokens: int
     """Entries of the vocabulary that stand in the corpus at all."""
     vocab_size: int
@@ -57,7 +62,7 @@ class Report:
         """Names and values for printing."""
         rows = [
             ("files", f"{self.num_sources:,}"),
-            ("files of unknown kind, not read", f"{self.num_ignored_files:,}"),
+            ("of unknown kind or our own, not read", f"{self.num_ignored_files:,}"),
             ("records", f"{self.num_records:,}"),
             ("rejects", f"{self.num_rejects:,}"),
             *((f"  {reason}", f"{count:,}") for reason, count in self.rejects.items()),
@@ -71,12 +76,22 @@ class Report:
             ("unknown tokens", f"{self.unknown_rate:.4%}"),
             ("vocabulary used", f"{self.num_used_tokens:,} of {self.vocab_size:,}"),
             ("unigram entropy", f"{self.unigram_entropy:.3f} nats"),
+            ("repeated lines", f"{self.repeated_line_rate:.2%}"),
             ("seconds", f"{self.seconds:.1f}"),
         ]
         return [row for row in rows if row[1] != "0" or row[0] == "rejects"]
 
 
+def ordinary_counts(
+    counts: npt.NDArray[np.int64], is_special: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """(V,) the counts with those of special tokens, which no model is ever asked for, at 0."""
+    return np.where(is_special, 0, counts)
+
+
 def unigram_entropy(counts: npt.NDArray[np.int64]) -> float:
-    """Entropy in nats of the distribution with these counts (V,)."""
+    """Entropy in nats of the distribution with these counts (V,); 0 where all are 0."""
+    if not counts.any():
+        return 0.0
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 
 _TITLES = ("Mr", "Mrs", "Ms", "Dr", "St", "Prof", "Rev", "Capt", "Col", "Gen", "Lt", "Sgt")
 """Abbreviations that a name follows, so that their full stop ends no sentence."""
@@ -26,8 +26,10 @@ _END = re.compile(
 )
 
 
-def split(text: str) -> list[str]:
+def split_in_parts(text: str, num_sentences: int) -> Iterator[list[str]]:
     """The sentences of a text, with the spaces after them; joined, they are the text.
+
+    So many at a time, because all would take several times the text.
 
     A sentence ends at a blank line, at `.`, `!` or `?` (and closing quotes) before a line's end or
     before a capital, a digit or an opening quote, and at their full-width forms. A line's end
@@ -35,11 +37,6 @@ def split(text: str) -> list[str]:
     punctuation, where BERT's tokenizers split anyway: the sentences' token ids, one after another,
     are the text's.
     """
-    return list(chain.from_iterable(split_in_parts(text, len(text) + 1)))
-
-
-def split_in_parts(text: str, num_sentences: int) -> Iterator[list[str]]:
-    """As `split`, so many sentences at a time, because all would take several times the text."""
     matches = _END.finditer(text)
     start = 0
     while ends := [match.end() for match in islice(matches, num_sentences)]:

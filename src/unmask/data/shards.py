@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -45,16 +48,16 @@ class Shards:
         """Opens a corpus and compares its files' sizes with the manifest, which takes no reading.
 
         Raises:
-            DataError: Not a corpus, or a file is missing or has another size.
+            DataError: Not a corpus, or a file is missing, no plain file or of another size.
         """
         folder = Path(folder)
         manifest = Manifest.read(folder)
         for name, entry in manifest.files.items():
-            size = _size(folder / name)
-            if size != entry.bytes:
+            found = _found(folder / name)
+            if found != f"{entry.bytes} bytes":
                 raise DataError(
-                    f"{folder / name}: {'not there' if size is None else f'{size} bytes'}, "
-                    f"expected {entry.bytes} bytes. Copy the corpus again, or prepare it again."
+                    f"{folder / name}: {found}, expected {entry.bytes} bytes. Copy the corpus "
+                    "again, or prepare it again."
                 )
         itemsize = np.dtype(manifest.token_type).itemsize
         for shard in manifest.shards:
@@ -99,21 +102,24 @@ class Shards:
         """(V,) int64: how often each token stands in the corpus.
 
         Raises:
-            DataError: They do not belong to these tokens.
+            DataError: They cannot be read, or do not belong to these tokens.
         """
-        counts = np.fromfile(self.folder / COUNTS_FILE, dtype="<i8").astype(np.int64, copy=False)
+        path = self.folder / COUNTS_FILE
+        with _reading(path):
+            counts = np.fromfile(path, dtype="<i8").astype(np.int64, copy=False)
         if len(counts) != self.vocab_size or counts.sum() != self.num_tokens:
-            raise DataError(f"{self.folder / COUNTS_FILE}: damaged. Prepare the corpus again.")
+            raise DataError(f"{path}: damaged. Prepare the corpus again.")
         return counts
 
     def verify(self) -> None:
         """Reads every file and compares its hash with the manifest.
 
         Raises:
-            DataError: Names the first file that differs.
+            DataError: Names the first file that differs or cannot be read.
         """
         for name, entry in self.manifest.files.items():
-            found = describe(self.folder / name)
+            with _reading(self.folder / name):
+                found = describe(self.folder / name)
             if found != entry:
                 raise DataError(
                     f"{self.folder / name}: damaged, its sha256 is {found.sha256[:12]}..., "
@@ -148,15 +154,31 @@ class Shards:
         kind = np.dtype(self.manifest.token_type if part == "tokens" else "uint64")
         path = self.folder / f"{shard.name}.{part}"
         # A plain array over the map: slicing np.memmap itself costs several times as much.
-        return np.memmap(path, dtype=kind.newbyteorder("<"), mode="r").view(np.ndarray)
+        with _reading(path):
+            return np.memmap(path, dtype=kind.newbyteorder("<"), mode="r").view(np.ndarray)
 
 
 def _tails(parts: list[npt.NDArray[np.int64]]) -> list[npt.NDArray[np.int64]]:
     return [part[1:] for part in parts]
 
 
-def _size(path: Path) -> int | None:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        return path.stat().st_size
-    except OSError:
-        return None
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror or error}). Copy the corpus again."
+        ) from error
+
+
+def _found(path: Path) -> str:
+    """The size of a file, or why it has none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return "not there"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    # Reading a pipe would wait for ever.
+    return f"{status.st_size} bytes" if stat.S_ISREG(status.st_mode) else "no plain file"

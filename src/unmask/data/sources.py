@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import gzip
 import os
 import zlib
@@ -13,7 +12,7 @@ from typing import BinaryIO, Literal
 
 import zstandard
 
-from unmask.data.manifest import is_corpus
+from unmask.data.walk import Files
 from unmask.errors import DataError
 
 Kind = Literal["text", "jsonl", "csv", "tsv", "parquet"]
@@ -56,34 +55,36 @@ def find(paths: Sequence[Path | str]) -> tuple[list[Source], list[Path]]:
     """Files named, matched by globs, or lying in folders (at any depth), each once.
 
     The order is that of `paths`, sorted by name within a folder or a glob. Hidden files and
-    folders, and prepared corpora, are passed over.
+    folders are left out; corpora, tokenizers, models, runs and what runs left over are passed over.
 
     Returns:
-        The sources, and the files in folders whose kind is not known.
+        The sources, and what was passed over: those, and files whose kind is not known.
 
     Raises:
-        DataError: A path that is not there, or nothing to read at all.
+        DataError: A path that is not there or is a folder of ours, or nothing to read at all.
     """
     if isinstance(paths, str | Path):
         paths = [paths]
-    sources: dict[Path, Source] = {}
-    ignored: dict[Path, None] = {}
+    files = Files()
     for path in paths:
-        for file, named in _files(Path(path)):
-            source = _source(file)
-            if source is not None:
-                sources.setdefault(file, source)
-            elif named:
-                raise DataError(f"{file}: cannot tell what this is; expected {_expected()}.")
-            else:
-                ignored[file] = None
+        files.add(Path(path))
+    sources: list[Source] = []
+    ignored = [*files.passed_over]
+    for file, named in files.named.items():
+        source = _source(file)
+        if source is not None:
+            sources.append(source)
+        elif named:
+            raise DataError(f"{file}: cannot tell what this is; expected {_expected()}.")
+        else:
+            ignored.append(file)
     if not sources:
         shown = ", ".join(str(path) for path in paths)
         raise DataError(
             f"{shown or 'no paths'}: nothing to read ({len(ignored)} other files); "
             f"expected {_expected()}."
         )
-    return list(sources.values()), list(ignored)
+    return sources, ignored
 
 
 def chunks(source: Source) -> Iterator[tuple[bytes, int]]:
@@ -99,6 +100,8 @@ def chunks(source: Source) -> Iterator[tuple[bytes, int]]:
         if source.path.exists() and not source.path.is_file():
             raise BrokenStream("is not a regular file")  # opening a pipe might wait for ever
         with source.path.open("rb") as file:
+            if source.compression is not None and os.fstat(file.fileno()).st_size == 0:
+                raise EOFError  # which gzip and zstd take for an empty text
             for chunk in _DECOMPRESS[source.compression](file):
                 yield chunk, file.tell()
     except EOFError as error:
@@ -150,31 +153,6 @@ _DECOMPRESS: dict[Compression | None, Callable[[BinaryIO], Iterator[bytes]]] = {
     ".gz": _gzip_chunks,
     ".zst": _zstd_chunks,
 }
-
-
-def _files(path: Path) -> Iterator[tuple[Path, bool]]:
-    """Each file, and whether the user named it (or its glob) rather than its folder."""
-    if path.is_dir():
-        yield from ((file, False) for file in _walk(path))
-    elif path.exists():
-        yield path, True
-    elif glob.has_magic(str(path)):
-        for match in sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207
-            if Path(match).is_file():
-                yield Path(match), False
-    else:
-        raise DataError(f"{path}: no such file or folder.")
-
-
-def _walk(folder: Path) -> list[Path]:
-    found = []
-    for root, folders, files in os.walk(folder):
-        if is_corpus(Path(root)):
-            folders.clear()  # an earlier output, whose vocabulary and rejects are no text
-            continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(root, name) for name in files if not name.startswith(".")]
-    return sorted(found, key=Path.as_posix)
 
 
 def _source(path: Path) -> Source | None:

@@ -13,14 +13,17 @@ from pathlib import Path
 
 from unmask.errors import UsageError, writing
 
-_MARK = ".tmp-"
+TEMPORARY = ".tmp-"
+"""Between an output's name and what tells the run that was writing it."""
+_OLD = "-old"
 
 
 @contextmanager
 def staged(output: Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
     """Gives a temporary folder beside `output`, which becomes `output` if all goes well.
 
-    Where a run is killed, only `<output>.tmp-*` is left, and the next run removes it.
+    Where a run is killed, only `<output>.tmp-*` is left, and the next run removes it; what it was
+    about to replace is put back first.
 
     Args:
         output: Not there, an empty folder, or, to overwrite it, something of ours.
@@ -31,10 +34,11 @@ def staged(output: Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) ->
         UsageError: The output holds something else, or another run is writing it.
         MachineError: The disk is full, or the folder cannot be written.
     """
-    _check_output(output, overwrite=overwrite, is_ours=is_ours)
     with writing(output):
+        _restore(output, is_ours)
+        _check_output(output, overwrite=overwrite, is_ours=is_ours)
         output.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{output.name}{_MARK}", dir=output.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{output.name}{TEMPORARY}", dir=output.parent))
         try:
             folder.chmod(0o777 & ~_umask())  # mkdtemp makes it private
             with _locked(folder, output):
@@ -58,7 +62,7 @@ def _check_output(output: Path, *, overwrite: bool, is_ours: Callable[[Path], bo
             f"{output}: holds something else, which stays untouched; choose another output."
         )
     if not overwrite:
-        raise UsageError(f"{output}: is there already; choose another output, or set overwrite.")
+        raise UsageError(f"{output}: is there already; choose another output, or give --overwrite.")
 
 
 @contextmanager
@@ -70,7 +74,7 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for path in output.parent.glob(f"{glob.escape(output.name)}{_MARK}*"):
+        for path in output.parent.glob(f"{glob.escape(output.name)}{TEMPORARY}*"):
             if path != folder:
                 _remove_leftover(path, output)
         yield
@@ -79,25 +83,49 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
 
 
 def _remove_leftover(path: Path, output: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path, ignore_errors=True)
-    except BlockingIOError as error:
+    if _is_in_use(path):
         raise UsageError(
             f"{output}: another run is writing it (in {path}); wait for that run, or choose "
             "another output."
-        ) from error
+        )
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Whether a process that lives has locked it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     finally:
         os.close(descriptor)
+    return False
+
+
+def _restore(output: Path, is_ours: Callable[[Path], bool]) -> None:
+    """Puts back what a run, killed in the middle of `_replace`, had moved aside."""
+    for old in output.parent.glob(f"{glob.escape(output.name)}{TEMPORARY}*{_OLD}"):
+        replacing = old.with_name(old.name.removesuffix(_OLD))
+        if not os.path.lexists(output) and is_ours(old) and not _is_in_use(replacing):
+            old.rename(output)
 
 
 def _replace(folder: Path, output: Path) -> None:
     if output.exists():
-        old = folder.with_name(f"{folder.name}-old")
+        old = folder.with_name(f"{folder.name}{_OLD}")
         output.rename(old)
-        folder.rename(output)
-        shutil.rmtree(old, ignore_errors=True)
+        try:
+            folder.rename(output)
+        except OSError:
+            old.rename(output)
+            raise
+        # Under its own name it would be taken for whole, even by a run that finds it half removed.
+        old.rename(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     else:
         folder.rename(output)
     _fsync(output.parent)

@@ -95,36 +95,47 @@ def _delimited(
         rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
     else:
         rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    header: list[str] | None = None
-    column = 0
+    records = _records(rows, lines, config)
+    header, fault = next(records, (None, None))
+    if header is None:
+        return  # the file is empty, or cannot be read, which is a reject already
+    if fault is None and lines.first_line > 1:
+        fault = ("line too long", f"expected at most {config.max_line_bytes} bytes")
+    if fault is not None:
+        raise DataError(
+            f"{source}:1: the header cannot be read ({': '.join(fault)}). Repair the first line, "
+            "which names the columns."
+        )
+    column = _column(source, config.text_field, header)
+    for row, fault in records:
+        if fault is None and row and len(row) != len(header):
+            fault = ("broken row", f"{len(row)} fields, expected {len(header)} as in the header")
+        if fault is not None:
+            rejects.add(str(source), lines.first_line, *fault, delimiter.join(row))
+        elif row:
+            text = check_text(row[column], source, lines.first_line, rejects)
+            if text is not None:
+                rejects.num_records += 1
+                yield text
+
+
+def _records(
+    rows: Iterator[list[str]], lines: _CsvLines, config: ReaderConfig
+) -> Iterator[tuple[list[str], tuple[str, str] | None]]:
+    """Each row, and the kind and the detail of what is wrong with it, if anything is."""
     while True:
         lines.start_record()
         try:
             row = next(rows)
         except StopIteration:
-            break
+            return
         except csv.Error as error:
-            rejects.add(str(source), lines.first_line, "broken row", str(error))
-            continue
+            yield [], ("broken row", str(error))
         except _OpenQuote:
             detail = f"a quote does not end within {config.max_line_bytes} bytes; skipped these"
-            rejects.add(str(source), lines.first_line, "broken row", detail)
-            continue
-        if lines.bad_byte is not None:
-            excerpt = delimiter.join(row)
-            rejects.add(str(source), lines.first_line, "not UTF-8", lines.bad_byte, excerpt)
-        elif header is None:
-            header = row
-            column = _column(source, config.text_field, header)
-        elif len(row) == len(header):
-            text = check_text(row[column], source, lines.first_line, rejects)
-            if text is not None:
-                rejects.num_records += 1
-                yield text
-        elif row:
-            detail = f"{len(row)} fields, expected {len(header)} as in the header"
-            excerpt = delimiter.join(row)
-            rejects.add(str(source), lines.first_line, "broken row", detail, excerpt)
+            yield [], ("broken row", detail)
+        else:
+            yield row, None if lines.bad_byte is None else ("not UTF-8", lines.bad_byte)
 
 
 def _column(source: Source, name: str, names: Sequence[str]) -> int:
@@ -134,7 +145,7 @@ def _column(source: Source, name: str, names: Sequence[str]) -> int:
     hint = f"did you mean `{near[0]}`? " if near else ""
     raise DataError(
         f"{source}: no column `{name}`; found {', '.join(names[:20]) or 'none'}. {hint}"
-        "Name the column of the text with text_field."
+        "Name the column of the text with --reader.text-field."
     )
 
 
@@ -147,7 +158,6 @@ def _parquet(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator
         try:
             table = parquet.ParquetFile(_seekable(source, stack), pre_buffer=False)
             _check_column(source, config.text_field, table.schema_arrow)
-            # Field by field: a name with dots in it would be taken for a path.
             for batch in table.iter_batches(batch_size=_ROWS, columns=[config.text_field]):
                 column = batch.column(0)
                 if pa.types.is_dictionary(column.type):
@@ -169,16 +179,16 @@ def _seekable(source: Source, stack: ExitStack) -> str | IO[bytes]:
     """The file itself, or its content unpacked on disk: Parquet is read from its end."""
     if source.compression is None:
         return str(source.path)
-    unpacked = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-    for chunk, _ in chunks(source):
-        try:
+    try:
+        unpacked = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        for chunk, _ in chunks(source):
             unpacked.write(chunk)
-        except OSError as error:
-            raise MachineError(
-                f"{source}: cannot be unpacked in {tempfile.gettempdir()} ({error.strerror}); make "
-                "room there, or unpack the file yourself."
-            ) from error
-    unpacked.seek(0)
+        unpacked.seek(0)
+    except OSError as error:  # of the copy: `chunks` has another error for the source
+        raise MachineError(
+            f"{source}: cannot be unpacked ({error.strerror}); make room where temporary files "
+            "lie, or unpack the file yourself."
+        ) from error
     return unpacked
 
 
@@ -191,7 +201,7 @@ def _check_column(source: Source, name: str, schema: Any) -> None:
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise DataError(
             f"{source}: column `{name}` holds {kind}, expected text. Name the column of the text "
-            "with text_field."
+            "with --reader.text-field."
         )
 
 

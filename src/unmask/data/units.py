@@ -56,7 +56,9 @@ def encode_all(
 ) -> Generator[Encoded, None, None]:
     """The documents, encoded, in order; only a few units are held at a time.
 
-    What a unit holds depends on the documents alone, not on the number of workers.
+    `workers` threads hand over units; where `tokie` encodes, each call uses all cores of the
+    process (see `unmask.text.fast`), whatever their number. What a unit holds depends on the
+    documents alone, not on the number of workers.
     """
     return _whole_documents(_encode_units(_units(texts), tokenizer, workers))
 

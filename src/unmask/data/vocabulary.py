@@ -36,16 +36,17 @@ def learn(
         MachineError: The folder cannot be written.
     """
     output = Path(output)
+    reader = reader or ReaderConfig()
     sources, _ = find(paths)
     with staged(output, overwrite=overwrite, is_ours=_is_tokenizer) as folder:
-        with Rejects(folder / REJECTS_FILE) as rejects:
-            documents = read_sources(sources, reader or ReaderConfig(), rejects)
-            texts = (document.text for document in documents)
+        with Rejects(reader.max_reject_rate, folder / REJECTS_FILE) as rejects:
+            texts = read_sources(sources, reader, rejects)
             try:
                 learned = train_wordpiece(texts, config or TokenizerConfig())
             except DataError as error:
                 raise rejects.explain(error, output) from error
         learned.save(folder)
+    rejects.warn(output / REJECTS_FILE)
     return learned, len(rejects)
 
 

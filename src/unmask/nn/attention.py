@@ -27,7 +27,7 @@ class SelfAttention(nn.Module):
         self.dropout = Dropout(dropout_rate)
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
-        """(N, D) to (N, D), or to (R, D) where only `rows` (R,) ask.
+        """(N, D) to (N, D), or to (M, D) where only `rows` (M,) ask.
 
         `context` must have been made for the same rows: `context.at(rows)`.
         """
@@ -59,7 +59,7 @@ class SelfAttention(nn.Module):
         return output
 
     def _project(self, x: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (R, D), keys and values (N, D)."""
+        """Queries (M, D), keys and values (N, D)."""
         width = x.shape[-1]
         if rows is None:
             query, key, value = torch.split(self.qkv(x), width, dim=-1)

@@ -32,14 +32,14 @@ class PostNormBlock(nn.Module):
         self.dropout = Dropout(dropout_rate)
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
-        """(N, D) to (N, D), or to (R, D) for `rows` alone, which costs only their share.
+        """(N, D) to (N, D), or to (M, D) for `rows` alone, which costs only their share.
 
         Only attention mixes positions, so rows that nobody reads need no query, no output
         projection and no feed-forward; the rows that are read come out the same.
         """
         attended = self.dropout(self.attention(x, context, rows))
         if rows is not None:
-            x = x.index_select(0, rows)  # (R, D)
+            x = x.index_select(0, rows)  # (M, D)
         x = self.attention_norm(x + attended)
         normed: Tensor = self.feedforward_norm(x + self.dropout(self.feedforward(x)))
         return normed

@@ -39,14 +39,14 @@ class Context:
     """(B,) tokens of each sequence."""
     groups: tuple[Group, ...]
     restore: Tensor | None
-    """(R,) int64: entry r of the packed result lies at restore[r] of the groups' flat results."""
+    """(M,) int64: entry r of the packed result lies at restore[r] of the groups' flat results."""
 
     def at(self, rows: Tensor) -> Context:
-        """The context in which only `rows` ask: (R,) int64, ascending packed positions."""
+        """The context in which only `rows` ask: (M,) int64, ascending packed positions."""
         lengths = torch.tensor(self.lengths, device=rows.device)
         owners = torch.repeat_interleave(
             torch.arange(len(self.lengths), device=rows.device), lengths
-        )[rows]  # (R,)
+        )[rows]  # (M,)
         counts = torch.bincount(owners, minlength=len(self.lengths))
         return make_context(self.lengths, rows.device, query_counts=tuple(counts.tolist()))
 

@@ -30,7 +30,7 @@ class Encoder(nn.Module):
         self.hidden_size = hidden_size
 
     def forward(self, batch: Batch, rows: Tensor | None = None) -> Tensor:
-        """(N, D) final hidden states, or (R, D) for `rows`: (R,) int64 ascending positions.
+        """(N, D) final hidden states, or (M, D) for `rows`: (M,) int64 ascending positions.
 
         The rows that a task reads are worth naming: the last block then skips all others.
         """

@@ -23,5 +23,6 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, D) to (N, D)."""
-        narrowed: Tensor = self.narrow(self.activation(self.widen(x)))
+        wide = self.activation(self.widen(x))  # (N, F)
+        narrowed: Tensor = self.narrow(wide)  # (N, D)
         return narrowed

@@ -11,7 +11,8 @@ from unmask.nn.embedding import TokenPositionSegmentEmbedding
 OFFSETS = (-1, 1, -2, 2)
 """Where the heads look at first, in turn: tokens to the left and to the right."""
 _POSITION_SIZE, _TOKEN_DEVIATION = 0.2, 0.05
-"""Positions are the louder part of the sum at first; with equal parts learning took longer."""
+"""Positions are the louder part of the sum at first: equal parts learned more slowly, and a size
+of 0.02 as elsewhere is overwritten by AdamW within a few steps (docs/log.md)."""
 _FASTEST, _SLOWEST = 1.5, 0.05
 """Radians a token."""
 

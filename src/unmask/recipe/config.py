@@ -28,7 +28,7 @@ class Pretrain(BaseModel):
     """Share zeroed of block outputs and attention weights while training."""
     initial_attention: InitialAttention = "random"
     """First weights of positions and attention: random as in the paper, or such that heads begin
-    by looking at the tokens to the left and right, which learns several times faster."""
+    by looking at the tokens to the left and right (docs/decisions/0006)."""
     next_sentence: bool = False
     """Trains next sentence prediction jointly (Devlin et al. 2019, section 3.1)."""
     validation: Path | None = None
@@ -59,11 +59,12 @@ class Pretrain(BaseModel):
                     for fault in error.errors()
                 ],
             ) from error
-        longest = self.train.sequence_length
+        longest = max(self.train.sequence_length, self.train.initial_sequence_length or 0)
         if longest > config.max_position_embeddings:
             raise ValueError(
-                f"train.sequence_length is {longest}, but the model has only "
-                f"{config.max_position_embeddings} positions: set model.max_position_embeddings"
+                f"a sequence of training has {longest} tokens, but the model has only "
+                f"{config.max_position_embeddings} positions: shorten it, or set "
+                "model.max_position_embeddings"
             )
         if self.next_sentence and config.type_vocab_size < 2:
             raise ValueError(
@@ -72,12 +73,13 @@ class Pretrain(BaseModel):
             )
         return self
 
-    def bert(self, vocab_size: int) -> BertConfig:
+    def bert(self, vocab_size: int, pad_token_id: int = 0) -> BertConfig:
         """The model's numbers for a vocabulary of this size."""
         return BertConfig(
             **{
                 **PRESETS[self.preset],
                 "vocab_size": vocab_size,
+                "pad_token_id": pad_token_id,
                 "hidden_dropout_prob": self.dropout,
                 "attention_probs_dropout_prob": self.dropout,
                 **self.model,
@@ -92,5 +94,5 @@ class Evaluate(BaseModel):
 
     sequence_length: int = Field(default=128, ge=8)
     """Tokens of a full sequence, specials included."""
-    sequences: int | None = Field(default=None, ge=1)
+    num_sequences: int | None = Field(default=None, ge=1)
     """Most sequences measured, drawn from all over the text; None means every one."""

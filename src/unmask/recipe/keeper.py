@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import shutil
 from pathlib import Path
@@ -22,8 +23,25 @@ from unmask.train.distributed import World
 from unmask.train.optim import Optimizers
 from unmask.train.state import RunState, random_state, restore_random_state, seed_dropout
 
-_FREE = {"log_every", "evaluate_every", "save_every", "keep", "tensorboard", "device", "compile"}
-"""Training settings that a resumed run may change without becoming another run."""
+logger = logging.getLogger(__name__)
+
+_FREE = {"log_every", "evaluate_every", "save_every", "keep_checkpoints", "tensorboard"}
+_ROUNDING = {"device", "compile"}
+"""Training settings that a resumed run may change without becoming another run; the latter, like
+the number of processes and threads, change the last digits of its sums."""
+
+
+def require_new(run: Path) -> None:
+    """Refuses a folder that holds a run.
+
+    Raises:
+        UsageError: It does.
+    """
+    if there := checkpoints(run):
+        raise UsageError(
+            f"{run}: holds a run already (at {there[-1].name}); go on with it by --resume, or "
+            "choose another --output"
+        )
 
 
 class RunKeeper:
@@ -52,29 +70,26 @@ class RunKeeper:
             seed_dropout(self._world, self._recipe.train.seed)
             return RunState()
         if not resume:
-            raise UsageError(
-                f"{self.run}: holds a run already (at {there[-1].name}); go on with it by "
-                "--resume, or choose another --output"
-            )
+            require_new(self.run)
         return self._read(self._newest())
 
     def save(self, state: RunState) -> None:
         """Writes a checkpoint folder, whole or not at all, then deletes the oldest."""
         assert self._optimizers is not None
-        random = random_state(self._world)
-        if self._world.is_first:
-            tensors = self._optimizers.tensors()
-            stored = {**state.as_dict(), "identity": self._identity}
+        optimizers, random = self._optimizers, random_state(self._world)
+        stored = {**state.as_dict(), "identity": self._identity, "rounding": self._rounding()}
 
-            def write(folder: Path) -> None:
-                save_folder(self._bundle, folder, provenance=self._provenance())
-                native.save_training_state(
-                    folder, optimizer_tensors=tensors, state=stored, rng=random
-                )
+        def write(folder: Path) -> None:
+            save_folder(self._bundle, folder, provenance=self._provenance())
+            native.save_training_state(
+                folder, optimizer_tensors=optimizers.tensors(), state=stored, rng=random
+            )
 
+        def keep() -> None:
             native.write_folder(self.run / f"checkpoint-{state.global_step}", write)
-            native.prune(self.run, self._recipe.train.keep)
-        self._world.barrier()
+            native.prune(self.run, self._recipe.train.keep_checkpoints)
+
+        self._world.first(keep)
 
     def roll_back(self) -> RunState:
         """Loads the newest checkpoint in place.
@@ -96,7 +111,9 @@ class RunKeeper:
             (folder / "README.md").write_text(card, encoding="utf-8")
 
         native.write_folder(self.run / native.MODEL_FOLDER, write)
-        native.prune(self.run, self._recipe.train.keep)  # a kill may have come before it
+        native.prune(
+            self.run, self._recipe.train.keep_checkpoints
+        )  # a kill may have come before it
 
     def _newest(self) -> Path:
         newest = native.newest(self.run)
@@ -119,6 +136,7 @@ class RunKeeper:
     def _read(self, checkpoint: Path) -> RunState:
         stored = native.load_training_state(checkpoint)
         _compare(stored.state["identity"], self._identity, checkpoint)
+        self._warn_of_rounding(stored.state["rounding"])
         self._set_aside_after(checkpoint)
         assert self._optimizers is not None
         loaded = native.load(checkpoint).model.state_dict()
@@ -126,6 +144,22 @@ class RunKeeper:
         self._optimizers.load(stored.optimizer_tensors)
         restore_random_state(stored.rng, self._world, self._recipe.train.seed)
         return RunState.from_dict(stored.state)
+
+    def _rounding(self) -> dict[str, Any]:
+        """What decides the last digits of sums."""
+        train = self._recipe.train.model_dump(mode="json", include=_ROUNDING)
+        here = {"processes": self._world.size, "threads": torch.get_num_threads()}
+        return {**train, **here, "device": self._world.device.type}
+
+    def _warn_of_rounding(self, before: dict[str, Any]) -> None:
+        now = self._rounding()
+        changed = [f"{n} {before[n]}, now {now[n]}" for n in now if now[n] != before[n]]
+        if changed and self._world.is_first:
+            logger.warning(
+                "the run began with %s: it goes on with the same sequences and masks, but its "
+                "weights will not be bit for bit those of an undisturbed run",
+                "; ".join(changed),
+            )
 
     def _provenance(self) -> dict[str, Any]:
         return {
@@ -142,7 +176,7 @@ class RunKeeper:
 def _identity(recipe: Pretrain, bundle: Bundle, shards: Shards) -> dict[str, Any]:
     """What must not change between two halves of one run."""
     settings = recipe.model_dump(mode="json")
-    settings["train"] = {k: v for k, v in settings["train"].items() if k not in _FREE}
+    settings["train"] = {k: v for k, v in settings["train"].items() if k not in _FREE | _ROUNDING}
     for name in ("preset", "model", "dropout"):
         del settings[name]
     validation = recipe.validation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +33,12 @@ EVALUATION_SEED = 20181011
 """Masks of held-out text are the same in every run, whatever its seed (BERT's arXiv date)."""
 
 
+_SEQUENCES_AT_ONCE = 2048
+
+
 @dataclass(frozen=True)
 class HeldOut:
-    """What a model that knows only token frequencies would score."""
+    """What a model that knows only the training corpus' token frequencies would come to."""
 
     unigram_entropy: float
     unigram_accuracy: float
@@ -65,12 +68,11 @@ def open_corpus(
                 f"{corpus}: a corpus, which holds its own tokenizer; leave out --tokenizer."
             )
         folder = run / CORPUS_FOLDER
-        if here.is_first:
-            _prepare(corpus, Tokenizer.load(tokenizer), folder, say)
-    if here.is_first:
-        Shards.open(folder).verify()  # a second for each gigabyte, against days on damaged tokens
-    here.barrier()
-    return Shards.open(folder)
+        pieces = Tokenizer.load(tokenizer)
+        here.first(lambda: _prepare(corpus, pieces, folder, say))
+    shards = Shards.open(folder)
+    here.first(shards.verify)  # a second for each gigabyte, against days on damaged tokens
+    return shards
 
 
 def _prepare(text: Path, tokenizer: Tokenizer, folder: Path, say: Callable[[str], None]) -> None:
@@ -96,38 +98,45 @@ def training_data(
     held_out_shards = shards
     if recipe.validation is not None:
         held_out_shards = Shards.open(recipe.validation)
+        held_out_shards.verify()
         if held_out_shards.tokenizer_sha256 != shards.tokenizer_sha256:
             raise DataError(
                 f"{recipe.validation}: was prepared with another tokenizer than the training "
                 "corpus; prepare it again with the same --tokenizer"
             )
 
-    def source(shards: Shards, documents: NDArray[np.int64], length: int) -> Source:
-        pair_seed = recipe.train.seed if recipe.next_sentence else None
-        return sequences(shards, documents, length, tokenizer, pair_seed)
+    def source(shards: Shards, documents: NDArray[np.int64], length: int, seed: int) -> Source:
+        return sequences(
+            shards, documents, length, tokenizer, seed if recipe.next_sentence else None
+        )
 
-    lengths = sequence_lengths(recipe.train)
-    batches = held_out_batches(
-        source(held_out_shards, held_out, recipe.train.sequence_length),
-        tokenizer,
-        recipe.train.validation_sequences,
-        recipe.train.micro_batch_tokens,
+    seed = recipe.train.seed
+    test = source(held_out_shards, held_out, recipe.train.sequence_length, EVALUATION_SEED)
+    batches = list(
+        held_out_batches(
+            test, tokenizer, recipe.train.validation_sequences, recipe.train.micro_batch_tokens
+        )
     )
     data = TrainingData(
-        tuple(source(shards, training, length) for length in lengths),
-        Masker(tokenizer, recipe.masking, recipe.train.seed),
+        tuple(source(shards, training, n, seed) for n in sequence_lengths(recipe.train)),
+        Masker(tokenizer, recipe.masking, seed),
         batches,
     )
-    return data, HeldOut(
-        unigram_entropy(shards.unigram_counts()), frequency_accuracy(shards, batches)
-    )
+    counts = ordinary_counts(shards, tokenizer)
+    return data, HeldOut(unigram_entropy(counts), hit_rate(int(counts.argmax()), batches))
 
 
-def frequency_accuracy(shards: Shards, batches: list[Batch]) -> float:
-    """How often the corpus' most frequent token is right on the held-out masks."""
-    most_frequent = int(shards.unigram_counts().argmax())
+def ordinary_counts(shards: Shards, tokenizer: Tokenizer) -> NDArray[np.int64]:
+    """(V,) int64: how often each token stands in a corpus, special ones, never asked for, at 0."""
+    counts = shards.unigram_counts()
+    counts[tokenizer.is_special] = 0
+    return counts
+
+
+def hit_rate(token: int, batches: Iterable[Batch]) -> float:
+    """How often this one token is right at the picked positions."""
     labels = torch.cat([batch.labels["mlm"] for batch in batches])
-    return float((labels[labels != IGNORED] == most_frequent).float().mean())
+    return float((labels[labels != IGNORED] == token).float().mean())
 
 
 def _documents(recipe: Pretrain, shards: Shards) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -172,12 +181,22 @@ def sequences(
 
 def held_out_batches(
     source: Source, tokenizer: Tokenizer, most: int | None, micro_batch_tokens: int
-) -> list[Batch]:
+) -> Iterator[Batch]:
     """The same sequences, `most` of them, under the same masks in every evaluation of every run.
 
-    The masks are BERT's whatever the run trains with, so that runs compare.
+    The masks are BERT's whatever the run trains with, so that runs compare. Made as they are
+    asked for, some thousand sequences at a time.
+
+    Raises:
+        DataError: The source has no sequences.
     """
     masker = Masker(tokenizer, MaskingConfig(), EVALUATION_SEED)
-    number = len(source) if most is None else min(len(source), most)
-    sample_ids, epochs, _ = take(source, Cursor(), number, EVALUATION_SEED)
-    return split(masker(source.batch(sample_ids, epochs), epochs), micro_batch_tokens)
+    if len(source) == 0:
+        raise DataError("the held-out text holds no sequence: expected at least one, add text")
+    left = len(source) if most is None else min(len(source), most)
+    cursor = Cursor()
+    while left:
+        number = min(left, _SEQUENCES_AT_ONCE)
+        sample_ids, epochs, cursor = take(source, cursor, number, EVALUATION_SEED)
+        yield from split(masker(source.batch(sample_ids, epochs), epochs), micro_batch_tokens)
+        left -= number

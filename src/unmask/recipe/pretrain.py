@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +14,18 @@ from unmask.checkpoint import native
 from unmask.checkpoint.assemble import assemble
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
-from unmask.errors import UsageError
+from unmask.errors import UsageError, writing
 from unmask.nn.init import initialise, look_at_neighbours
 from unmask.recipe.config import Pretrain
-from unmask.recipe.keeper import RunKeeper
+from unmask.recipe.keeper import RunKeeper, require_new
 from unmask.recipe.material import HeldOut, open_corpus, training_data
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
 from unmask.train import curve
+from unmask.train.compiling import compile_blocks
 from unmask.train.distributed import World, world
 from unmask.train.log import METRICS_FILE, RunLog, SilentLog, read_metrics
-from unmask.train.loop import TrainingData, train
+from unmask.train.loop import Log, TrainingData, train
 from unmask.train.optim import Optimizers
 
 CURVE_FILE = "loss.png"
@@ -39,7 +40,7 @@ class Result:
     scores: dict[str, float]
     """Held-out `mlm_loss` in nats, `mlm_accuracy`, `mlm_pseudo_perplexity`, and NSP's."""
     unigram_entropy: float
-    """Loss in nats of guessing by token frequency alone."""
+    """Entropy in nats of the training corpus' tokens: about the loss of guessing by frequency."""
     unigram_accuracy: float
     """Share of held-out tokens that are the most frequent token."""
     curve: Path
@@ -79,37 +80,55 @@ def pretrain(
     recipe = recipe or Pretrain()
     run = Path(output)
     say = say or (lambda line: print(line, file=sys.stderr, flush=True))
-    with world(recipe.train.device) as here:
+    with world(recipe.train.device) as here, ExitStack() as held:
         say = say if here.is_first else _silent
+        if not resume:
+            require_new(run)
         vocabulary = None if tokenizer is None else Path(tokenizer)
         shards = open_corpus(Path(corpus), vocabulary, run, here, say)
         pieces = Tokenizer.load(shards.tokenizer_folder)
         bundle = _fresh(recipe, pieces)
         data, held_out = training_data(recipe, shards, pieces)
         say(_introduction(recipe, bundle, data, here))
-        with RunLock(run) if here.is_first else nullcontext():
-            keeper = RunKeeper(run, bundle, recipe, shards, here)
-            optimizers = Optimizers(bundle.model.to(here.device), recipe.optim)
-            state = keeper.begin(optimizers, resume=resume)
-            log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
-            if isinstance(log, RunLog):
-                log.forget_after(state.global_step)
-            if recipe.train.compile:
-                for block in bundle.model.encoder.blocks:
-                    block.compile(dynamic=True)
-            scores = train(
-                bundle.model,
-                _task(recipe),
-                data,
-                optimizers,
-                state,
-                recipe.train,
-                recipe.optim,
-                here,
-                keeper,
-                log,
-            )
-            return _finish(keeper, bundle, scores, held_out, here)
+        here.first(lambda: _lock(run, held))
+        keeper = RunKeeper(run, bundle, recipe, shards, here)
+        log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
+        scores = _train(recipe, bundle, data, keeper, log, here, resume=resume)
+        return _finish(keeper, bundle, scores, held_out, here)
+
+
+def _train(
+    recipe: Pretrain,
+    bundle: Bundle,
+    data: TrainingData,
+    keeper: RunKeeper,
+    log: Log,
+    here: World,
+    *,
+    resume: bool,
+) -> dict[str, float]:
+    """Trains from where the run's folder stands; returns the last held-out scores."""
+    optimizers = Optimizers(bundle.model.to(here.device), recipe.optim)
+    state = keeper.begin(optimizers, resume=resume)
+    log.forget_after(state)
+    if recipe.train.compile:
+        compile_blocks(bundle.model.encoder, here.device)
+    return train(
+        bundle.model,
+        _task(recipe),
+        data,
+        optimizers,
+        state,
+        recipe.train,
+        recipe.optim,
+        here,
+        keeper,
+        log,
+    )
+
+
+def _lock(run: Path, held: ExitStack) -> None:
+    held.enter_context(RunLock(run))
 
 
 def _silent(_: str) -> None:
@@ -122,7 +141,7 @@ def _task(recipe: Pretrain) -> MaskedLM:
 
 def _fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
     """A model with initial weights that depend on the seed alone."""
-    config = recipe.bert(tokenizer.vocab_size)
+    config = recipe.bert(tokenizer.vocab_size, tokenizer.special.pad)
     if config.vocab_size < tokenizer.vocab_size:
         raise UsageError(
             f"model.vocab_size is {config.vocab_size}, but the corpus' tokenizer has "
@@ -134,7 +153,13 @@ def _fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
     initialise(model, config.initializer_range, generator)
     if recipe.initial_attention == "neighbours":
         look_at_neighbours(model.encoder, generator)
-    return Bundle(model=model, task=_task(recipe), tokenizer=tokenizer, config=config, folder=None)
+    return Bundle(
+        model=model,
+        task=_task(recipe),
+        tokenizer=tokenizer.with_max_length(config.max_position_embeddings),
+        config=config,
+        folder=None,
+    )
 
 
 def _introduction(recipe: Pretrain, bundle: Bundle, data: TrainingData, here: World) -> str:
@@ -152,11 +177,14 @@ def _finish(
 ) -> Result:
     """Writes the model folder with its card and curve."""
     run = keeper.run
-    if here.is_first:
+
+    def publish() -> None:
         metrics = read_metrics(run / METRICS_FILE)
-        curve.draw(metrics, held_out.unigram_entropy, run / CURVE_FILE)
+        with writing(run / CURVE_FILE):
+            curve.draw(metrics, held_out.unigram_entropy, run / CURVE_FILE)
         keeper.publish(bundle, scores, held_out.unigram_entropy, run / CURVE_FILE)
-    here.barrier()
+
+    here.first(publish)
     return Result(
         folder=run / native.MODEL_FOLDER,
         scores=scores,

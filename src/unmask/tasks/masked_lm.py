@@ -63,6 +63,7 @@ def loss(logits: Tensor, batch: Batch) -> Tensor:
 
     Other names: MLM loss, Cloze loss. Formula: -1/M * sum over picked m of log p(token_m).
     `logits` are (M, V) for the picked positions, or (N, V) for all, of which the picked are read.
+    NaN where nothing is picked, as any mean of nothing.
     Neighbour: `MaskedLM.loss`, the same as a sum, which is what training divides by global counts.
 
     Worked example, two tokens of which one is picked, with probabilities 1/4 and 3/4:
@@ -92,7 +93,9 @@ class MaskedLM:
         rows = picked(batch)
         if not self.next_sentence:
             return rows
-        return torch.cat((rows, batch.starts())).sort().values  # `[CLS]` itself is never picked
+        starts = batch.starts()
+        assert not torch.isin(starts, rows).any(), "the first token of a pair must not be picked"
+        return torch.cat((rows, starts)).sort().values
 
     def outputs(self, heads: nn.ModuleDict, hidden: Tensor, batch: Batch) -> Outputs:
         """`mlm` (M, V) and, with pairs, `nsp` (B, 2)."""

@@ -29,7 +29,7 @@ class Task(Protocol):
     name: str
 
     def rows(self, batch: Batch) -> Tensor | None:
-        """(R,) int64 ascending positions whose final hidden states are read; None for all."""
+        """(M,) int64 ascending positions whose final hidden states are read; None for all."""
         ...
 
     def outputs(self, heads: nn.ModuleDict, hidden: Tensor, batch: Batch) -> Outputs:

@@ -15,12 +15,12 @@ class TokenizerConfig(BaseModel):
     lowercase: bool = True
     """Lower-cases all text first, as the uncased BERT models do."""
     strip_accents: bool | None = None
-    """Removes combining marks after decomposition (NFD); None does what `lowercase` does."""
+    """Removes combining marks after decomposition (NFD); without it as `lowercase` says."""
     split_chinese_characters: bool = True
     """Sets each CJK ideograph apart as a word of its own (`tokenize_chinese_chars` in BERT)."""
     min_frequency: int = Field(default=2, ge=0)
     """Occurrences in the text below which a pair of pieces is not merged."""
     limit_alphabet: int = Field(default=1000, ge=1)
-    """Most distinct characters kept; the rarest ones beyond it become the unknown token."""
+    """Most distinct characters kept; words with a rarer one become the unknown token."""
     max_word_length: int = Field(default=100, ge=1)
     """Characters of a word after normalising, beyond which it becomes one unknown token (BERT)."""

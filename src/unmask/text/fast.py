@@ -77,6 +77,9 @@ COVERED_RANGES = (
 )
 """First and last code point of each stretch in which `tokie` equals `tokenizers`."""
 
+_LONGEST_WORD = 4096
+"""Characters; the comparison writes words of the limit out, which a file may set to anything."""
+
 _OUTSIDE = re.compile(
     "[^" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in COVERED_RANGES) + "]"
 )
@@ -120,14 +123,14 @@ def build(backend: Backend) -> Encoder | None:
     if not _is_proven(parts):
         return None
     parts |= {"added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "tokenizer.json"
-        file.write_text(json.dumps(parts), encoding="utf-8")
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "tokenizer.json"
+            file.write_text(json.dumps(parts), encoding="utf-8")
             encoder = Encoder(tokie.Tokenizer.from_json(str(file)))
-        except tokie.TokieError as error:
-            logger.warning("tokie cannot read this tokenizer (%s): encoding will be slower", error)
-            return None
+    except (tokie.TokieError, OSError) as error:  # also no room for a temporary file
+        logger.warning("tokie cannot read this tokenizer (%s): encoding will be slower", error)
+        return None
     if not _agrees(encoder, backend):
         logger.warning("this tokie gives other ids than tokenizers: encoding will be slower")
         return None
@@ -152,6 +155,7 @@ def _is_proven(parts: dict[str, Any]) -> bool:
         }
         and parts["pre_tokenizer"] == {"type": "BertPreTokenizer"}
         and model["continuing_subword_prefix"] == "##"
+        and model["max_input_chars_per_word"] <= _LONGEST_WORD
         and "" not in model["vocab"]
         and all(token["special"] for token in parts["added_tokens"])
     )

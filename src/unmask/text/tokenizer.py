@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +92,11 @@ class Tokenizer:
             stored.closes_spaces,
         )
 
+    def with_max_length(self, tokens: int) -> Tokenizer:
+        """The same tokenizer for a model that reads at most this many tokens."""
+        longest = min(tokens, self.model_max_length or tokens)
+        return Tokenizer(self.backend, self.special_tokens, longest, self.place, self.closes_spaces)
+
     def save(self, path: Path | str) -> None:
         """Writes the files that `load` and transformers' AutoTokenizer read, equal ids in both."""
         folder.write(
@@ -101,16 +105,6 @@ class Tokenizer:
             self.special_tokens,
             self.model_max_length,
             closes_spaces=self.closes_spaces,
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # The backend's own pickle forgets `encode_special_tokens`.
-        return _unpickle, (
-            self.backend.to_str(),
-            self.special_tokens,
-            self.model_max_length,
-            self.place,
-            self.closes_spaces,
         )
 
     @property
@@ -234,13 +228,3 @@ class Tokenizer:
     @cached_property
     def _bulk(self) -> BulkEncoder:
         return BulkEncoder(self.backend)
-
-
-def _unpickle(
-    backend: str,
-    special: SpecialTokens,
-    model_max_length: int | None,
-    place: str,
-    closes_spaces: bool,
-) -> Tokenizer:
-    return Tokenizer(Backend.from_str(backend), special, model_max_length, place, closes_spaces)

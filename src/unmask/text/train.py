@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers
@@ -29,8 +30,10 @@ def train_wordpiece(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
 
     The merges are those of `tokenizers`' trainer (byte-pair merges over word counts, as in
     Sennrich et al. 2016, not the likelihood of Schuster and Nakajima 2012). The same texts, in
-    any order and with any number of threads, give the same vocabulary. Where the text allows
-    fewer entries than `config.vocab_size`, the result is smaller and the log says so.
+    any order (while `count_words` forgets none) and with any number of threads, give the same
+    vocabulary. Where the text allows fewer entries than `config.vocab_size`, the result is smaller
+    and the log says so. Words with a character beyond `config.limit_alphabet` are not learned
+    from, since they will be unknown tokens. Memory grows with the distinct words.
 
     Raises:
         DataError: The texts hold no word.
@@ -51,19 +54,20 @@ def train_wordpiece(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
             f"vocab_size: {config.vocab_size} is too small for this text; its "
             f"{len(special.all())} special tokens, {len(characters.starting)} characters and "
             f"{len(characters.continuing)} continuing characters need at least {least}. "
-            f"Ask for more, or keep fewer characters with limit_alphabet "
-            f"(now {config.limit_alphabet})."
+            f"Ask for more (--vocab-size), or keep fewer characters (--limit-alphabet, now "
+            f"{config.limit_alphabet})."
         )
     tokens = [*special.all(), *characters.starting, *characters.continuing]
     tokens += _merges(words, characters, special, config)
     if len(tokens) < config.vocab_size:
         logger.warning(
             "vocab_size: the text allows %d entries, fewer than the %d asked for "
-            "(min_frequency %d); the vocabulary has %d.",
+            "(min_frequency %d); the vocabulary has %d.%s",
             len(tokens),
             config.vocab_size,
             config.min_frequency,
             len(tokens),
+            _about_left_out(words, characters, config),
         )
     vocabulary = {token: i for i, token in enumerate(tokens)}
     return Tokenizer(build(vocabulary, config, special), special, place="trained vocabulary")
@@ -75,6 +79,16 @@ class _Characters:
 
     starting: list[str]
     continuing: list[str]
+    num_left_out: int
+    """Characters of the text beyond the limit."""
+
+    def spell(self, word: str) -> bool:
+        """Whether all characters of the word were kept; else it is an unknown token."""
+        return self._kept.issuperset(word)
+
+    @cached_property
+    def _kept(self) -> frozenset[str]:
+        return frozenset(self.starting)
 
 
 def _characters(words: Counter[str], limit: int) -> _Characters:
@@ -87,7 +101,19 @@ def _characters(words: Counter[str], limit: int) -> _Characters:
         after_first.update(word[1:])
     ranked = sorted(counts, key=lambda character: (-counts[character], character))
     kept = sorted(ranked[:limit])
-    return _Characters(kept, [CONTINUATION + c for c in kept if c in after_first])
+    continuing = [CONTINUATION + c for c in kept if c in after_first]
+    return _Characters(kept, continuing, len(ranked) - len(kept))
+
+
+def _about_left_out(words: Counter[str], characters: _Characters, config: TokenizerConfig) -> str:
+    if not characters.num_left_out:
+        return ""
+    lost = sum(count for word, count in words.items() if not characters.spell(word))
+    return (
+        f" limit_alphabet {config.limit_alphabet} leaves out {characters.num_left_out} "
+        f"character(s), and with them {lost / words.total():.2%} of the words, which become "
+        "unknown tokens: raise it (--limit-alphabet) to learn from them."
+    )
 
 
 def _merges(
@@ -111,13 +137,19 @@ def _merges(
     )
     scratch = Backend(models.WordPiece({special.unk: 0}, unk_token=special.unk))
     scratch.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    scratch.train_from_iterator(_lines(words), trainer)
+    scratch.train_from_iterator(_lines(words, characters), trainer)
     ids = scratch.get_vocab()
     return sorted(ids, key=lambda token: ids[token])[len(given) + len(characters.starting) :]
 
 
-def _lines(words: Counter[str]) -> Iterator[str]:
-    """Each word as often as it was counted: the trainer takes text, not counts."""
+def _lines(words: Counter[str], characters: _Characters) -> Iterator[str]:
+    """Each word as often as it was counted: the trainer takes text, not counts.
+
+    Only words that can be spelled: of others the trainer would drop the characters it does not
+    know and learn from what is left, joined.
+    """
     for word, count in words.items():
+        if not characters.spell(word):
+            continue
         for start in range(0, count, _WORDS_A_LINE):
             yield " ".join([word] * min(_WORDS_A_LINE, count - start))

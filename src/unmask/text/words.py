@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 
@@ -9,18 +10,23 @@ from tokenizers import Tokenizer as Backend
 
 from unmask.text.normalise import replace_surrogates
 
+logger = logging.getLogger(__name__)
+
 _DROPPED = b"\x0b\x0c"
 """White space to `bytes.split`, but control characters, hence nothing at all, to BERT."""
 _MOST_CHUNKS = 1_000_000
 """Distinct stretches between blanks held at once, before they are counted as words."""
+_MOST_WORDS = 10_000_000
+"""Distinct words held; each takes about 150 bytes."""
 
 
 def count_words(texts: Iterable[str], backend: Backend, max_word_length: int) -> Counter[str]:
     """Counts the words of all texts, each text read once; longer words are left out.
 
     Exact: neither normaliser nor splitter looks past a blank or a line end, so it is enough to
-    split each distinct stretch between them once. Faster than letting `tokenizers` count, too
-    (training on 18 MB of novels takes 2.8 s instead of 3.8 s on two cores).
+    split each distinct stretch between them once, which is faster than letting `tokenizers` count
+    (docs/decisions/0004). Memory grows with the distinct words, of which the rarest are forgotten
+    beyond ten million; the log says so.
     """
     words: Counter[str] = Counter()
     chunks: Counter[bytes] = Counter()
@@ -42,3 +48,29 @@ def _add_words(
         for word, _ in split(normalise(chunk.decode())):
             if len(word) <= max_word_length:
                 words[word] += count
+    if len(words) > _MOST_WORDS:
+        least = drop_rarest(words, _MOST_WORDS)
+        logger.warning(
+            "more than %d distinct words: those counted up to %d times so far were forgotten",
+            _MOST_WORDS,
+            least,
+        )
+
+
+def drop_rarest(counts: Counter[str], most: int) -> int:
+    """Drops the rarest until at most half of `most` are left; the highest count that was dropped.
+
+    Lossy counting: calling it whenever there are too many bounds the memory, and what is frequent
+    stays, though its count may miss what came before it was last dropped (Manku and Motwani 2002,
+    "Approximate frequency counts over data streams").
+
+    >>> counts = Counter(a=1, b=7, c=2, d=1)
+    >>> drop_rarest(counts, 2), counts
+    (2, Counter({'b': 7}))
+    """
+    least = 0
+    while len(counts) > most // 2:
+        least += 1
+        for word in [word for word, count in counts.items() if count <= least]:
+            del counts[word]
+    return least

@@ -19,8 +19,8 @@ class TrainConfig(BaseModel):
     batch_size: int = Field(default=32, ge=1)
     """Sequences per optimizer step, over all micro-batches and processes."""
     micro_batch_tokens: int = Field(default=2048, ge=1)
-    """Most tokens of one forward and backward; changes memory, never the gradient. At 2048 a mini
-    model takes half the memory of 8192 and no more time on a CPU."""
+    """Most tokens of one forward and backward. It changes memory, and the gradient only where
+    dropout draws other masks for it."""
     sequence_length: int = Field(default=128, ge=8)
     """Tokens of a full sequence, specials included."""
     initial_sequence_length: int | None = Field(default=None, ge=8)
@@ -49,7 +49,7 @@ class TrainConfig(BaseModel):
     """Most held-out sequences in one evaluation, always the same ones under the same masks."""
     save_every: int = Field(default=200, ge=1)
     """Optimizer steps between two checkpoints: the most that a kill can lose."""
-    keep: int = Field(default=2, ge=1)
+    keep_checkpoints: int = Field(default=2, ge=1)
     """Checkpoints kept; older ones are deleted once a newer one is on disk."""
     tensorboard: bool = False
     """Also writes TensorBoard event files (extra `tensorboard`)."""
@@ -62,6 +62,10 @@ class TrainConfig(BaseModel):
             raise ValueError(
                 "initial_sequence_length and sequence_warmup_rate go together: set both or neither"
             )
+        if (self.initial_sequence_length or 0) > self.sequence_length:
+            raise ValueError("initial_sequence_length is larger than sequence_length")
+        if (self.initial_batch_size or 0) > self.batch_size:
+            raise ValueError("initial_batch_size is larger than batch_size")
         if (self.initial_batch_size is None) != (self.batch_warmup_rate == 0.0):
             raise ValueError(
                 "initial_batch_size and batch_warmup_rate go together: set both or neither"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from unmask.errors import MachineError
+from unmask.errors import MachineError, UnmaskError
+
+_Result = TypeVar("_Result")
+_PATIENCE = timedelta(hours=6)
+"""The others wait that long while the first process prepares a corpus or checks its hashes."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,26 @@ class World:
         if self.size > 1:
             dist.barrier()
 
+    def first(self, work: Callable[[], _Result]) -> _Result:
+        """What `work` gives in the first process, to all, who wait; a mistake in it stops all.
+
+        Raises:
+            UnmaskError: What `work` raised, in every process.
+        """
+        if self.size == 1:
+            return work()
+        outcome: list[Any] = [None, None]
+        if self.is_first:
+            try:
+                outcome[0] = work()
+            except UnmaskError as error:
+                outcome[1] = error
+        dist.broadcast_object_list(outcome, device=self.device)
+        if outcome[1] is not None:
+            raise outcome[1]
+        result: _Result = outcome[0]
+        return result
+
     def wrapped(self, model: nn.Module) -> nn.Module:
         """The model with gradients averaged over the processes."""
         if self.size == 1:
@@ -62,6 +87,11 @@ class World:
         if isinstance(model, DistributedDataParallel) and not last:
             return model.no_sync()
         return nullcontext()
+
+
+def is_first_process() -> bool:
+    """Whether this is the only process, or torchrun's first: the one that prints results."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
@@ -87,7 +117,9 @@ def world(device: str) -> Iterator[World]:
         return
     joins = not dist.is_initialized()
     if joins:
-        dist.init_process_group("nccl" if on_gpu else "gloo")
+        if on_gpu:
+            torch.cuda.set_device(chosen)
+        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
     try:
         yield World(rank, size, chosen)
     finally:

@@ -26,14 +26,19 @@ class RunLog:
         self._say = say
         self._sums: dict[str, float] = {}
         self._num_steps = 0
-        self._since = (time.monotonic(), -1)
-        self._board = _board(run) if config.tensorboard else None
+        self._since = (time.monotonic(), 0)
+        self._board = _board(run, 0) if config.tensorboard else None
 
-    def forget_after(self, step: int) -> None:
-        """Drops lines of steps that a resumed run is about to take again."""
+    def forget_after(self, state: RunState) -> None:
+        """Drops what follows the state of a run that is resumed or went back, and is told anew."""
+        self._sums, self._num_steps = {}, 0
+        self._since = (time.monotonic(), state.num_tokens)
+        if self._board is not None:
+            self._board.close()
+            self._board = _board(self._path.parent, state.global_step + 1)
         if not self._path.exists():
             return
-        kept = [line for line in read_metrics(self._path) if line["step"] <= step]
+        kept = [line for line in read_metrics(self._path) if line["step"] <= state.global_step]
         # Written aside first: a kill must not take the lines of the steps that stay.
         aside = self._path.with_suffix(".tmp")
         with self._writing():
@@ -69,8 +74,6 @@ class RunLog:
         then, num_tokens = self._since
         now = time.monotonic()
         self._since = (now, state.num_tokens)
-        if num_tokens < 0:
-            return state.num_tokens / max(1e-9, state.seconds)
         return (state.num_tokens - num_tokens) / max(1e-9, now - then)
 
     def _write(self, state: RunState, numbers: Mapping[str, float]) -> None:
@@ -110,10 +113,15 @@ class SilentLog:
     def evaluation(self, state: RunState, scores: dict[str, float]) -> None:
         """Says nothing."""
 
+    def forget_after(self, state: RunState) -> None:
+        """Forgets nothing."""
+
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; a last line cut off by a kill is left out."""
+    """The lines of a metrics.jsonl, if there is one; a last line cut off by a kill is left out."""
     lines: list[dict[str, Any]] = []
+    if not path.exists():
+        return lines
     for text in path.read_text(encoding="utf-8").splitlines():
         try:
             lines.append(json.loads(text))
@@ -128,7 +136,8 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _board(run: Path) -> Any:
+def _board(run: Path, first_step: int) -> Any:
+    """A writer of event files, in which what was told of `first_step` and later is void."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -136,4 +145,4 @@ def _board(run: Path) -> Any:
             "train.tensorboard is set, but TensorBoard is missing: pip install "
             "'unmask[tensorboard]', or leave it out; metrics.jsonl is written in any case"
         ) from error
-    return SummaryWriter(run / "tensorboard")
+    return SummaryWriter(run / "tensorboard", purge_step=first_step)

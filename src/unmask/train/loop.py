@@ -59,6 +59,9 @@ class Log(Protocol):
     def evaluation(self, state: RunState, scores: dict[str, float]) -> None:
         """After every evaluation."""
 
+    def forget_after(self, state: RunState) -> None:
+        """Where a run goes on from an earlier state: what followed it is told anew."""
+
 
 def train(
     model: Model,
@@ -131,6 +134,7 @@ def train(
             log.step(state, progress, numbers if finite else {})
             if state.skipped_in_a_row >= PATIENCE:
                 state = _past_the_fault(state, keeper)
+                log.forget_after(state)
                 clock, scores = Clock(state), {}
                 continue
             # --- look up, save, stop; what a checkpoint follows is not done again after a kill
@@ -148,7 +152,7 @@ def train(
                     f"stopped at step {state.global_step} as asked; everything is saved, "
                     "go on with --resume"
                 )
-    return scores or evaluate(model, task, data.held_out)
+    return world.first(lambda: scores or evaluate(model, task, data.held_out))
 
 
 def _agree(

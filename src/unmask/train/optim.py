@@ -155,7 +155,7 @@ class Optimizers:
                 for parameter in group["params"]:
                     prefix = f"{self.names[id(parameter)]}."
                     slots: dict[str, Any] = {
-                        name.removeprefix(prefix): value.clone()
+                        name.removeprefix(prefix): value.to(parameter.device, copy=True)
                         for name, value in tensors.items()
                         if name.startswith(prefix) and "." not in name.removeprefix(prefix)
                     }
