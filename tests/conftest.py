@@ -155,12 +155,16 @@ class Notes:
 
     steps: list[tuple[RunState, float, dict[str, float]]] = field(default_factory=list)
     evaluations: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    forgotten_after: list[int] = field(default_factory=list)
 
     def step(self, state: RunState, progress: float, numbers: dict[str, float]) -> None:
         self.steps.append((replace(state), progress, numbers))
 
     def evaluation(self, state: RunState, scores: dict[str, float]) -> None:
         self.evaluations.append((state.global_step, scores))
+
+    def forget_after(self, state: RunState) -> None:
+        self.forgotten_after.append(state.global_step)
 
     def column(self, name: str) -> list[float]:
         """One number of every step that was not skipped."""

@@ -237,7 +237,7 @@ def test_inspect_without_a_model_prints_the_presets() -> None:
     assert presets["base"]["pretraining_parameters"] == 110_106_428
     assert set(presets) == {"tiny", "mini", "small", "medium", "base", "large"}
     lines = run("inspect").stdout.splitlines()
-    (base,) = (line for line in lines if line.startswith("base"))
+    (base,) = (line for line in lines if line.split()[:1] == ["base"])
     assert base.split()[:3] == ["base", "12", "768"]
     assert base.split()[-1] == "110,106,428"
 

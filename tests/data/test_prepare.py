@@ -358,7 +358,7 @@ def test_preparation_imports_neither_torch_nor_pyarrow() -> None:
 
 
 PEAK = """
-    import resource, sys
+    import sys
     from pathlib import Path
     from unmask.data.config import CorpusConfig
     from unmask.data.prepare import prepare
@@ -366,7 +366,9 @@ PEAK = """
 
     folder, tokenizer, output = map(Path, sys.argv[1:])
     prepare([folder], Tokenizer.load(tokenizer), output, CorpusConfig())
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    # Not getrusage, which also knows how large the process was that started this one.
+    (peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    print(int(peak.split()[1]) * 1024)
 """
 
 
@@ -378,7 +380,7 @@ def test_memory_does_not_grow_with_the_corpus(write: Write, tmp_path: Path) -> N
     text = "".join(lines)  # 5 MB: a whole document, and more distinct lines than are held
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     peaks = []
-    for times in (2, 8):
+    for times in (4, 12):
         write("a.txt.gz", gzip.compress("".join(text * times).encode(), compresslevel=1))
         arguments = [str(tmp_path / name) for name in ("texts", "tokenizer", f"out{times}")]
         ran = subprocess.run(
@@ -388,5 +390,5 @@ def test_memory_does_not_grow_with_the_corpus(write: Write, tmp_path: Path) -> N
             capture_output=True,
         )
         peaks.append(int(ran.stdout))
-    # 30 MB more of text: its bytes alone, or its ids, would be far more than this.
-    assert peaks[1] - peaks[0] < 12 * 2**20, peaks
+    # 40 MB more of text: its bytes, or its ids, would be far more than this.
+    assert peaks[1] - peaks[0] < 8 * 2**20, peaks

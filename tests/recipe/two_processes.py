@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from unmask.cli.application import main
+from unmask.cli.application import app
 from unmask.errors import MachineError, Stopped, UsageError
 from unmask.recipe.config import Pretrain
 from unmask.recipe.pretrain import pretrain
@@ -62,13 +62,12 @@ def test_a_mistake_of_the_first_process_is_told_in_both(
 
 
 def test_the_command_prints_its_result_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], both: World
+    capsys: pytest.CaptureFixture[str], both: World
 ) -> None:
     words = ["pretrain", FOLDER / "corpus", "--output", FOLDER / "by-command", "--preset", "tiny"]
     words += ["--train.steps", 1, "--train.sequence-length", 32, "--validation-rate", 0.1, "--json"]
-    monkeypatch.setattr("sys.argv", ["unmask", *map(str, words)])
 
-    main()
+    app([*map(str, words)], exit_on_error=False, result_action="return_value")
 
     printed = capsys.readouterr().out
     if both.is_first:

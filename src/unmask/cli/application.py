@@ -40,7 +40,7 @@ def main() -> None:
     except UnmaskError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail("interrupted", 1)
+        _fail("interrupted", 130)  # as shells have it
     except BrokenPipeError:
         # The reader of our output has gone; devnull keeps the interpreter's last flush silent.
         sys.stdout = None

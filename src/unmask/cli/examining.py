@@ -10,6 +10,16 @@ from typing import Any
 
 from unmask.cli.flags import AsJson
 
+_SHORT = {
+    "num_hidden_layers": "layers",
+    "hidden_size": "hidden",
+    "num_attention_heads": "heads",
+    "intermediate_size": "feed-forward",
+    "encoder_parameters": "encoder",
+    "pretraining_parameters": "with MLM and NSP",
+}
+"""Headings that leave room for the numbers."""
+
 
 def inspect(model: str | None = None, /, *, json: AsJson = False) -> None:
     """Says what a model is: family, sizes, parameters, tokenizer, heads, how it was made.
@@ -30,9 +40,8 @@ def inspect(model: str | None = None, /, *, json: AsJson = False) -> None:
     if json:
         print(json_format.dumps(sizes))
         return
-    names = list(next(iter(sizes.values())))
-    rows = [[preset, *(f"{of[name]:,}" for name in names)] for preset, of in sizes.items()]
-    show_table(["preset", *(name.replace("_", " ") for name in names)], rows)
+    rows = [[name, *(f"{number:,}" for number in of.values())] for name, of in sizes.items()]
+    show_table(["preset", *(_SHORT[name] for name in sizes["base"])], rows)
 
 
 def _rows(described: dict[str, Any], prefix: str = "") -> dict[str, str]:

@@ -32,7 +32,7 @@ class Pretrain(BaseModel):
     next_sentence: bool = False
     """Trains next sentence prediction jointly (Devlin et al. 2019, section 3.1)."""
     validation: Path | None = None
-    """A corpus to measure on; None holds out documents of the training corpus."""
+    """A corpus to measure on; without it documents of the training corpus are held out."""
     validation_rate: float = Field(default=0.02, gt=0.0, lt=1.0)
     """Share of the corpus' documents held out where `validation` is not set; at least one."""
     masking: MaskingConfig = MaskingConfig()
@@ -59,12 +59,11 @@ class Pretrain(BaseModel):
                     for fault in error.errors()
                 ],
             ) from error
-        longest = max(self.train.sequence_length, self.train.initial_sequence_length or 0)
+        longest = self.train.sequence_length
         if longest > config.max_position_embeddings:
             raise ValueError(
-                f"a sequence of training has {longest} tokens, but the model has only "
-                f"{config.max_position_embeddings} positions: shorten it, or set "
-                "model.max_position_embeddings"
+                f"train.sequence_length is {longest}, but the model has only "
+                f"{config.max_position_embeddings} positions: set model.max_position_embeddings"
             )
         if self.next_sentence and config.type_vocab_size < 2:
             raise ValueError(

@@ -14,11 +14,11 @@ from unmask.checkpoint import native
 from unmask.data.config import CorpusConfig
 from unmask.data.manifest import is_corpus
 from unmask.data.prepare import prepare
-from unmask.data.report import unigram_entropy
+from unmask.data.report import ordinary_counts, unigram_entropy
 from unmask.data.shards import Shards
 from unmask.errors import DataError, UsageError
 from unmask.recipe.config import Evaluate
-from unmask.recipe.material import held_out_batches, ordinary_counts, sequences
+from unmask.recipe.material import held_out_batches, sequences
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.evaluate import evaluate as measured
@@ -57,7 +57,7 @@ def evaluate(
     with _opened(Path(data), tokenizer) as (shards, num_rejects):
         documents = np.arange(shards.num_documents)
         source = sequences(shards, documents, config.sequence_length, tokenizer, None)
-        counts = ordinary_counts(shards, tokenizer)
+        counts = ordinary_counts(shards.unigram_counts(), tokenizer.is_special)
         asked = _Asked(commonest=int(counts.argmax()))
         batches = held_out_batches(source, tokenizer, config.num_sequences, _MICRO_BATCH_TOKENS)
         scores = measured(bundle.model, MaskedLM(), map(asked.seen, batches))

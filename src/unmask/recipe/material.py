@@ -19,7 +19,7 @@ from unmask.data.packing import Chunks
 from unmask.data.pairs import SentencePairs
 from unmask.data.prepare import prepare
 from unmask.data.randomness import Permutation
-from unmask.data.report import unigram_entropy
+from unmask.data.report import ordinary_counts, unigram_entropy
 from unmask.data.shards import Shards
 from unmask.errors import DataError, UsageError
 from unmask.recipe.config import Pretrain
@@ -122,15 +122,8 @@ def training_data(
         Masker(tokenizer, recipe.masking, seed),
         batches,
     )
-    counts = ordinary_counts(shards, tokenizer)
+    counts = ordinary_counts(shards.unigram_counts(), tokenizer.is_special)
     return data, HeldOut(unigram_entropy(counts), hit_rate(int(counts.argmax()), batches))
-
-
-def ordinary_counts(shards: Shards, tokenizer: Tokenizer) -> NDArray[np.int64]:
-    """(V,) int64: how often each token stands in a corpus, special ones, never asked for, at 0."""
-    counts = shards.unigram_counts()
-    counts[tokenizer.is_special] = 0
-    return counts
 
 
 def hit_rate(token: int, batches: Iterable[Batch]) -> float:
