@@ -11,8 +11,8 @@ _MOST_LINES = 2**16
 _COMPARED_CHARACTERS = 200
 """Lines are compared by their beginning, which bounds what is held of them."""
 _PIECE_CHARACTERS = 2**18
-_ALL_PIECES = 64
-_EVERY_PIECE = 8
+_ALL_PIECES = 16
+_EVERY_PIECE = 16
 """Of a text of more pieces than that, one in so many is counted: what stands in document after
 document is found all the same, and counting slows preparation down."""
 _SHOWN_CHARACTERS = 80

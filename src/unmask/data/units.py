@@ -6,9 +6,11 @@ memory, and a program that prepares a corpus needs no `if __name__ == "__main__"
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +88,10 @@ def _encode_units(
     units: Iterable[_Unit], tokenizer: Tokenizer, workers: int
 ) -> Iterator[_EncodedUnit]:
     tokenizer.encode_bulk([])  # what it builds at its first use, it builds once
-    with ThreadPoolExecutor(workers, thread_name_prefix="encode") as threads:
+    with (
+        _quick_turns(),
+        ThreadPoolExecutor(workers, thread_name_prefix="encode") as threads,
+    ):
         pending: deque[Future[_EncodedUnit]] = deque()
         try:
             for unit in units:
@@ -98,6 +103,20 @@ def _encode_units(
         finally:
             for future in pending:
                 future.cancel()
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Lets an encoder that comes back for Python's lock wait 1 ms for it, not the usual 5.
+
+    The thread that splits sentences never gives it up by itself; measured 15 to 20 % on 50 MB.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, 0.001))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _encode(unit: _Unit, tokenizer: Tokenizer) -> _EncodedUnit:

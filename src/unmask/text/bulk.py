@@ -31,6 +31,8 @@ class BulkEncoder:
         if self._fast is None:
             return self._encode_slowly(texts)
         covers = self._fast.covers
+        if covers("".join(texts)):  # the usual case, at a tenth of the price of asking one by one
+            return self._fast.encode(texts)
         pieces: list[str] = []
         starts: list[int] = []  # each text's first piece
         for text in texts:
