@@ -96,7 +96,7 @@ def _encode_units(
         try:
             for unit in units:
                 pending.append(threads.submit(_encode, unit, tokenizer))
-                if len(pending) > 2 * workers:
+                if len(pending) > workers:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
