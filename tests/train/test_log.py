@@ -31,8 +31,12 @@ def state(step: int, **numbers: Any) -> RunState:
 
 
 def test_lines_tell_the_mean_since_the_last_line(
-    make_log: Callable[..., tuple[RunLog, list[str]]], tmp_path: Path
+    make_log: Callable[..., tuple[RunLog, list[str]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    seconds = iter([100.0, 104.0, 105.0])  # at the beginning, and at each of the two lines
+    monkeypatch.setattr("unmask.train.log.time.monotonic", lambda: next(seconds))
     log, said = make_log(log_every=2)
 
     for step, loss in enumerate([6.0, 5.0, 4.0, 3.0], start=1):
@@ -43,7 +47,7 @@ def test_lines_tell_the_mean_since_the_last_line(
     assert lines[0]["tokens"] == 200
     assert lines[0]["seconds"] == 4.0
     assert lines[0]["progress"] == 0.5
-    assert lines[0]["tokens_per_second"] > 0.0
+    assert [line["tokens_per_second"] for line in lines] == [50.0, 200.0]
     assert len(said) == 2
 
 
