@@ -13,7 +13,8 @@ from unmask.recipe.pretrain import pretrain
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.filterwarnings("ignore")  # the compiler's own, deep inside it
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # the compiler's own
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_run_scores_as_a_plain_one(
     tiny_corpus: Path, tmp_path: Path, make_recipe: Callable[..., Pretrain]
