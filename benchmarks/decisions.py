@@ -120,13 +120,17 @@ def threads() -> None:
     text = [path.read_text(encoding="utf-8") for path in BOOKS]
     tokenizer = train_wordpiece(text, TokenizerConfig(vocab_size=4096))
 
-    def run(workers: int) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            prepare(BOOKS * 4, tokenizer, Path(folder) / "corpus", CorpusConfig(workers=workers))
+    with tempfile.TemporaryDirectory() as folder:
+        for number, content in enumerate(text * 4):
+            Path(folder, f"{number:02}.txt").write_text(content, encoding="utf-8")
 
-    compare(
-        {f"{n} thread(s)": lambda n=n: run(n) for n in (1, 2)}, rounds=5, clock=time.perf_counter
-    )
+        def run(workers: int) -> None:
+            with tempfile.TemporaryDirectory() as output:
+                config = CorpusConfig(workers=workers)
+                prepare([folder], tokenizer, Path(output) / "corpus", config)
+
+        sides = {f"{n} thread(s)": lambda n=n: run(n) for n in (1, 2)}
+        compare(sides, rounds=5, clock=time.perf_counter)
 
 
 def neighbours() -> None:
