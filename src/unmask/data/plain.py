@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
+
 from unmask.data.config import ReaderConfig
 from unmask.data.lines import Lines, read_lines
 from unmask.data.rejects import Rejects
@@ -73,12 +75,20 @@ def decode(lines: Lines, source: Source, rejects: Rejects) -> str | None:
     else:
         if "\0" not in text:
             rejects.num_records += 1
-            return text.replace("\r\n", "\n") if "\r" in text else text
+            return _with_line_feeds(lines.data).decode() if "\r" in text else text
         at, kind = lines.data.index(b"\0"), "NUL byte"
         detail = f"at offset {lines.offset + at}; is this a binary file, or UTF-16?"
     line = lines.line + lines.data.count(b"\n", 0, at)
     rejects.add(str(source), line, kind, detail, lines.data[max(0, at - 40) : at + 40])
     return None
+
+
+def _with_line_feeds(data: bytes) -> bytes:
+    codes = np.frombuffer(data, np.uint8)
+    after_returns = np.flatnonzero(codes[:-1] == ord("\r")) + 1
+    if len(codes) and codes[-1] != ord("\r") and (codes[after_returns] == ord("\n")).all():
+        return data.translate(None, b"\r")  # several times quicker, and the usual case
+    return data.replace(b"\r\n", b"\n")
 
 
 def _whole(groups: Iterable[Lines], max_bytes: int, rejects: Rejects) -> Iterator[Lines]:

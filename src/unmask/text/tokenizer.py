@@ -153,8 +153,11 @@ class Tokenizer:
         """(V,) bool, True for pieces that continue a word ("##...")."""
         prefix = self.backend.model.continuing_subword_prefix
         flags = np.zeros(self.vocab_size, dtype=np.bool_)
-        for token, i in self.vocabulary().items():
-            flags[i] = token.startswith(prefix) and len(token) > len(prefix)
+        pieces = [i for token, i in self.backend.get_vocab().items() if token.startswith(prefix)]
+        flags[pieces] = True
+        alone = self.backend.token_to_id(prefix)
+        if alone is not None:
+            flags[alone] = False
         return flags & ~self.is_special
 
     @cached_property
