@@ -29,7 +29,7 @@ import torch
 from unmask.data.shards import Shards
 from unmask.models.config import Preset
 from unmask.text.tokenizer import Tokenizer
-from unmask.train.config import TrainConfig
+from unmask.train.config import PretrainingConfig
 
 SEQUENCE_LENGTH = 128
 BATCH_SIZE = 32
@@ -52,7 +52,7 @@ def our_step(preset: Preset, vocab_size: int, dropout_rate: float) -> Callable[[
         material.chunks(text, SEQUENCE_LENGTH),
         Tokenizer.load(text.tokenizer_folder),
         BATCH_SIZE,
-        TrainConfig().micro_batch_tokens,
+        PretrainingConfig().micro_batch_tokens,
         seed=0,
     )
     built = ours.model(ours.config(preset, vocab_size, dropout_rate))
@@ -180,7 +180,7 @@ def main() -> None:
     } | {
         "sequence_length": SEQUENCE_LENGTH,
         "batch_size": BATCH_SIZE,
-        "our_micro_batch_tokens": TrainConfig().micro_batch_tokens,
+        "our_micro_batch_tokens": PretrainingConfig().micro_batch_tokens,
     }
     result = {"settings": settings, "comparisons": comparisons}
     measure.keep("training_step", result, arguments.results)

@@ -28,10 +28,12 @@ from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.task import Model, Task
 from unmask.text.config import TokenizerConfig
 from unmask.text.train import train_wordpiece
-from unmask.train.config import OptimConfig, TrainConfig
+from unmask.train.config import OptimConfig, PretrainingConfig
 from unmask.train.distributed import World, world
+from unmask.train.evaluate import evaluate
 from unmask.train.loop import TrainingData, train
 from unmask.train.optim import Optimizers
+from unmask.train.schedule import stage_starts
 from unmask.train.state import RunState
 
 VOCAB_SIZE = 64
@@ -128,6 +130,7 @@ class InMemory:
         self.model = model
         self.optimizers = optimizers
         self.saved: list[tuple[RunState, dict[str, Any], dict[str, Any], torch.Tensor]] = []
+        self.best: list[tuple[int, float | None]] = []
 
     @property
     def steps(self) -> list[int]:
@@ -140,6 +143,9 @@ class InMemory:
 
         weights, slots = self.model.state_dict(), self.optimizers.tensors()
         self.saved.append((replace(state), copied(weights), copied(slots), torch.get_rng_state()))
+
+    def keep_best(self, state: RunState) -> None:
+        self.best.append((state.global_step, state.best_score))
 
     def roll_back(self) -> RunState:
         state, weights, slots, generator = self.saved[-1]
@@ -178,7 +184,8 @@ class Rehearsal:
     model: Model
     task: Task
     data: TrainingData
-    train_config: TrainConfig
+    held_out: list[Batch]
+    train_config: PretrainingConfig
     optim_config: OptimConfig
     world: World
     optimizers: Any
@@ -220,17 +227,22 @@ def rehearse(make_model: Callable[..., Model]) -> Callable[..., Rehearsal]:
         task = task or MaskedLM(next_sentence="nsp" in model.heads)
         source = source or Sentences(pairs="nsp" in model.heads)
         settings = {"steps": 4, "batch_size": 8, "sequence_length": 24, **(train or {})}
-        train_config = TrainConfig.model_validate(settings)
+        train_config = PretrainingConfig.model_validate(settings)
         optim_config = OptimConfig.model_validate(optim or {})
         mask = transform or Masker(VOCABULARY, MaskingConfig(), train_config.seed)
         first = np.arange(min(8, len(source)))
         held_out = [mask(source.batch(first, first * 0), first * 0)]
+
+        def measure(model: Model) -> dict[str, float]:
+            return evaluate(model, task, held_out)
+
         sources = (source,) * (1 if train_config.initial_sequence_length is None else 2)
         optimizers = Optimizers(model, optim_config)
         return Rehearsal(
             model,
             task,
-            TrainingData(sources, mask, held_out),
+            TrainingData(sources, mask, measure, stage_starts(train_config)),
+            held_out,
             train_config,
             optim_config,
             world or World(0, 1, torch.device("cpu")),

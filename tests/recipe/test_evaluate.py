@@ -53,12 +53,12 @@ def test_a_run_with_pairs_measures_the_same_text_whatever_its_seed(
     shards = Shards.open(tiny_corpus)
     tokenizer = Tokenizer.load(shards.tokenizer_folder)
 
-    def held_out(seed: int) -> list[list[int]]:
+    def sequences(seed: int) -> list[list[int]]:
         recipe = make_recipe({"seed": seed}, next_sentence=True)
-        data, _ = training_data(recipe, shards, tokenizer)
-        return [batch.input_ids.tolist() for batch in data.held_out]
+        _, held_out = training_data(recipe, shards, tokenizer)
+        return [batch.input_ids.tolist() for batch in held_out.batches]
 
-    assert held_out(1) == held_out(2)
+    assert sequences(1) == sequences(2)
 
 
 def test_text_scores_as_its_corpus(result: Result, held_out: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from unmask.train.config import OptimConfig, TrainConfig
+from unmask.train.config import OptimConfig, PretrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from unmask.train.config import OptimConfig, TrainConfig
 )
 def test_impossible_training_settings_are_explained(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        TrainConfig.model_validate(settings)
+        PretrainingConfig.model_validate(settings)
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_impossible_optimizer_settings_are_explained(
 
 
 def test_settings_that_go_together_are_accepted_and_stay() -> None:
-    config = TrainConfig(initial_sequence_length=64, sequence_warmup_rate=0.9, minutes=2.0)
+    config = PretrainingConfig(initial_sequence_length=64, sequence_warmup_rate=0.9, minutes=2.0)
 
     with pytest.raises(ValidationError, match="frozen"):
         config.steps = 3  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("settings", [TrainConfig, OptimConfig])
-def test_every_setting_says_what_it_means(settings: type[TrainConfig | OptimConfig]) -> None:
+@pytest.mark.parametrize("settings", [PretrainingConfig, OptimConfig])
+def test_every_setting_says_what_it_means(settings: type[PretrainingConfig | OptimConfig]) -> None:
     assert [name for name, f in settings.model_fields.items() if not f.description] == []

@@ -17,7 +17,7 @@ from unmask.train.evaluate import evaluate
 @pytest.fixture
 def held_out(rehearse: Callable[..., Any], make_model: Callable[..., Model]) -> Any:
     """One batch of eight uneven pairs, masked."""
-    (batch,) = rehearse(model=make_model(next_sentence=True)).data.held_out
+    (batch,) = rehearse(model=make_model(next_sentence=True)).held_out
     return batch
 
 

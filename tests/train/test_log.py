@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from unmask.errors import MachineError
-from unmask.train.config import TrainConfig
+from unmask.train.config import PretrainingConfig
 from unmask.train.log import METRICS_FILE, RunLog, SilentLog, read_metrics
 from unmask.train.state import RunState
 
@@ -21,7 +21,7 @@ PROGRESS = re.compile(r"step {6}2  mlm_loss 5\.500 +[\d,]+ tokens/s +50\.0 %  (\
 def make_log(tmp_path: Path) -> Callable[..., tuple[RunLog, list[str]]]:
     def make(**settings: Any) -> tuple[RunLog, list[str]]:
         said: list[str] = []
-        return RunLog(tmp_path, TrainConfig(**settings), said.append), said
+        return RunLog(tmp_path, PretrainingConfig(**settings), said.append), said
 
     return make
 

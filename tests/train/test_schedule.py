@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmask.train.config import OptimConfig, TrainConfig
+from unmask.train.config import OptimConfig, PretrainingConfig
 from unmask.train.schedule import (
     DEFAULT_STEPS,
     batch_size_at,
@@ -14,6 +14,7 @@ from unmask.train.schedule import (
     progress_of,
     sequence_lengths,
     stage_at,
+    stage_starts,
 )
 
 SCHEDULES = ["linear", "cosine", "wsd"]
@@ -72,34 +73,43 @@ def test_the_rate_never_rises_after_the_warm_up(schedule: str, one: float, two: 
 
 
 def test_a_step_budget_counts_steps_and_a_minutes_budget_seconds() -> None:
-    assert progress_of(TrainConfig(steps=8), step=2, seconds=1e9) == 0.25
-    assert progress_of(TrainConfig(minutes=2.0), step=10**9, seconds=30.0) == 0.25
-    assert progress_of(TrainConfig(), step=DEFAULT_STEPS // 2, seconds=0.0) == 0.5
+    assert progress_of(PretrainingConfig(steps=8), step=2, seconds=1e9) == 0.25
+    assert progress_of(PretrainingConfig(minutes=2.0), step=10**9, seconds=30.0) == 0.25
+    assert progress_of(PretrainingConfig(), step=DEFAULT_STEPS // 2, seconds=0.0) == 0.5
 
 
 def test_progress_ends_at_one() -> None:
-    assert progress_of(TrainConfig(steps=8), step=9, seconds=0.0) == 1.0
-    assert progress_of(TrainConfig(minutes=1.0), step=0, seconds=61.0) == 1.0
+    assert progress_of(PretrainingConfig(steps=8), step=9, seconds=0.0) == 1.0
+    assert progress_of(PretrainingConfig(minutes=1.0), step=0, seconds=61.0) == 1.0
 
 
 def test_the_batch_grows_linearly_to_its_size() -> None:
-    config = TrainConfig(batch_size=32, initial_batch_size=8, batch_warmup_rate=0.5)
+    config = PretrainingConfig(batch_size=32, initial_batch_size=8, batch_warmup_rate=0.5)
 
     sizes = [batch_size_at(config, progress) for progress in (0.0, 0.125, 0.25, 0.375, 0.5, 1.0)]
 
     assert sizes == [8, 14, 20, 26, 32, 32]
-    assert batch_size_at(TrainConfig(batch_size=32), 0.0) == 32
+    assert batch_size_at(PretrainingConfig(batch_size=32), 0.0) == 32
 
 
 def test_sequences_are_short_for_the_first_share_of_the_budget() -> None:
-    config = TrainConfig(sequence_length=512, initial_sequence_length=128, sequence_warmup_rate=0.9)
+    config = PretrainingConfig(
+        sequence_length=512, initial_sequence_length=128, sequence_warmup_rate=0.9
+    )
 
     assert sequence_lengths(config) == (128, 512)
-    assert [stage_at(config, progress) for progress in (0.0, 0.89, 0.9, 1.0)] == [0, 0, 1, 1]
+    assert [stage_at(stage_starts(config), progress) for progress in (0.0, 0.89, 0.9, 1.0)] == [
+        0,
+        0,
+        1,
+        1,
+    ]
 
 
 def test_without_warm_up_there_is_one_sequence_length() -> None:
-    config = TrainConfig(sequence_length=256)
+    config = PretrainingConfig(sequence_length=256)
 
     assert sequence_lengths(config) == (256,)
-    assert {stage_at(config, progress) for progress in (0.0, math.nextafter(1, 0), 1.0)} == {0}
+    assert {
+        stage_at(stage_starts(config), progress) for progress in (0.0, math.nextafter(1, 0), 1.0)
+    } == {0}

@@ -11,7 +11,7 @@ from unmask.cli.flags import AsJson
 from unmask.data.config import MaskingConfig
 from unmask.models.config import Preset
 from unmask.recipe.config import InitialAttention
-from unmask.train.config import OptimConfig, TrainConfig
+from unmask.train.config import OptimConfig, PretrainingConfig
 
 
 def pretrain(
@@ -28,7 +28,7 @@ def pretrain(
     validation: Path | None = None,
     validation_rate: float | None = None,
     masking: MaskingConfig | None = None,
-    train: TrainConfig | None = None,
+    train: PretrainingConfig | None = None,
     optim: OptimConfig | None = None,
     resume: bool = False,
     json: AsJson = False,

@@ -19,3 +19,11 @@ class Pooler(nn.Module):
     def forward(self, first_hidden: Tensor) -> Tensor:
         """(B, D) hidden states of the first tokens to (B, D) in -1..1."""
         return torch.tanh(self.dense(first_hidden))
+
+
+def mean(hidden: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    """(N, D) packed hidden states to (B, D), each sequence's mean over all of its tokens."""
+    sizes = torch.tensor(lengths, device=hidden.device)
+    owners = torch.repeat_interleave(torch.arange(len(lengths), device=hidden.device), sizes)
+    sums = hidden.new_zeros(len(lengths), hidden.shape[-1]).index_add(0, owners, hidden)
+    return sums / sizes[:, None]

@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails
 
 from unmask.data.config import MaskingConfig
 from unmask.models.config import PRESETS, BertConfig, Preset
-from unmask.train.config import OptimConfig, TrainConfig
+from unmask.train.config import OptimConfig, PretrainingConfig
 
 InitialAttention = Literal["random", "neighbours"]
 
@@ -37,7 +37,7 @@ class Pretrain(BaseModel):
     """Share of the corpus' documents held out where `validation` is not set; at least one."""
     masking: MaskingConfig = MaskingConfig()
     """Which positions are predicted."""
-    train: TrainConfig = TrainConfig()
+    train: PretrainingConfig = PretrainingConfig()
     """How long, how much at once, how often to look up."""
     optim: OptimConfig = OptimConfig()
     """How a gradient becomes a step."""

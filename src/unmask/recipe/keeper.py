@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import platform
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -15,20 +16,31 @@ from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.huggingface.folder import save_folder
 from unmask.checkpoint.runs import checkpoints
-from unmask.data.shards import Shards
 from unmask.errors import DataError, UsageError
-from unmask.recipe.card import model_card
-from unmask.recipe.config import Pretrain
+from unmask.train.config import TrainConfig
 from unmask.train.distributed import World
 from unmask.train.optim import Optimizers
 from unmask.train.state import RunState, random_state, restore_random_state, seed_dropout
 
 logger = logging.getLogger(__name__)
 
+BEST_FOLDER = "best"
+"""Where a run keeps its best weights so far, if it chooses any."""
 _FREE = {"log_every", "evaluate_every", "save_every", "keep_checkpoints", "tensorboard"}
 _ROUNDING = {"device", "compile"}
 """Training settings that a resumed run may change without becoming another run; the latter, like
 the number of processes and threads, change the last digits of its sums."""
+
+
+class Recipe(Protocol):
+    """The settings of a run."""
+
+    @property
+    def train(self) -> TrainConfig:
+        """How long and how often."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """All settings as JSON has them."""
 
 
 def require_new(run: Path) -> None:
@@ -48,13 +60,14 @@ class RunKeeper:
     """Saves a run under its output folder and finds it there again."""
 
     def __init__(
-        self, run: Path, bundle: Bundle, recipe: Pretrain, shards: Shards, world: World
+        self, run: Path, bundle: Bundle, recipe: Recipe, identity: dict[str, Any], world: World
     ) -> None:
+        """`identity` is what must not change between two halves of the run."""
         self.run = run
         self._bundle = bundle
         self._recipe = recipe
         self._world = world
-        self._identity = _identity(recipe, bundle, shards)
+        self._identity = identity
         self._optimizers: Optimizers | None = None
 
     def begin(self, optimizers: Optimizers, *, resume: bool) -> RunState:
@@ -91,6 +104,22 @@ class RunKeeper:
 
         self._world.first(keep)
 
+    def keep_best(self, state: RunState) -> None:
+        """Writes the weights as they are now beside the checkpoints, in place of earlier ones."""
+        del state  # which checkpoints hold
+        self._world.first(
+            lambda: native.write_folder(
+                self.run / BEST_FOLDER,
+                lambda folder: save_folder(self._bundle, folder, provenance=self._provenance()),
+            )
+        )
+
+    def load_best(self) -> None:
+        """Puts the best weights back into the model, where any were kept."""
+        if (self.run / BEST_FOLDER).is_dir():
+            best = native.load(self.run / BEST_FOLDER).model.state_dict()
+            self._bundle.model.load_state_dict(best)
+
     def roll_back(self) -> RunState:
         """Loads the newest checkpoint in place.
 
@@ -99,16 +128,12 @@ class RunKeeper:
         """
         return self._read(self._newest())
 
-    def publish(
-        self, bundle: Bundle, scores: dict[str, float], unigram_entropy: float, curve: Path
-    ) -> None:
-        """Writes the finished model with its card, curve and provenance."""
+    def publish(self, bundle: Bundle, add: Callable[[Path], None]) -> None:
+        """Writes the finished model; `add` puts its card and pictures into the folder."""
 
         def write(folder: Path) -> None:
             save_folder(bundle, folder, provenance=self._provenance())
-            (folder / curve.name).write_bytes(curve.read_bytes())
-            card = model_card(self._recipe, bundle, scores, unigram_entropy, curve.name)
-            (folder / "README.md").write_text(card, encoding="utf-8")
+            add(folder)
 
         native.write_folder(self.run / native.MODEL_FOLDER, write)
         native.prune(
@@ -173,20 +198,11 @@ class RunKeeper:
         }
 
 
-def _identity(recipe: Pretrain, bundle: Bundle, shards: Shards) -> dict[str, Any]:
-    """What must not change between two halves of one run."""
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """The settings of a run that a resumed run may not change."""
     settings = recipe.model_dump(mode="json")
     settings["train"] = {k: v for k, v in settings["train"].items() if k not in _FREE | _ROUNDING}
-    for name in ("preset", "model", "dropout"):
-        del settings[name]
-    validation = recipe.validation
-    settings["validation"] = None if validation is None else Shards.open(validation).sha256
-    return {
-        "tokenizer": shards.tokenizer_sha256,
-        "corpus": shards.sha256,
-        "architecture": bundle.config.model_dump(mode="json"),
-        "settings": settings,
-    }
+    return settings
 
 
 def _compare(stored: dict[str, Any], wanted: dict[str, Any], checkpoint: Path) -> None:

@@ -23,10 +23,12 @@ from unmask.data.report import ordinary_counts, unigram_entropy
 from unmask.data.shards import Shards
 from unmask.errors import DataError, UsageError
 from unmask.recipe.config import Pretrain
+from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.distributed import World
+from unmask.train.evaluate import evaluate
 from unmask.train.loop import TrainingData
-from unmask.train.schedule import sequence_lengths
+from unmask.train.schedule import sequence_lengths, stage_starts
 
 CORPUS_FOLDER = "corpus"
 EVALUATION_SEED = 20181011
@@ -38,8 +40,10 @@ _SEQUENCES_AT_ONCE = 2048
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What a model that knows only the training corpus' token frequencies would come to."""
+    """Held-out text, and what a model that knows only token frequencies would come to on it."""
 
+    batches: list[Batch]
+    """What runs are measured on."""
     unigram_entropy: float
     unigram_accuracy: float
 
@@ -120,10 +124,11 @@ def training_data(
     data = TrainingData(
         tuple(source(shards, training, n, seed) for n in sequence_lengths(recipe.train)),
         Masker(tokenizer, recipe.masking, seed),
-        batches,
+        lambda model: evaluate(model, MaskedLM(next_sentence=recipe.next_sentence), batches),
+        stage_starts(recipe.train),
     )
     counts = ordinary_counts(shards.unigram_counts(), tokenizer.is_special)
-    return data, HeldOut(unigram_entropy(counts), hit_rate(int(counts.argmax()), batches))
+    return data, HeldOut(batches, unigram_entropy(counts), hit_rate(int(counts.argmax()), batches))
 
 
 def hit_rate(token: int, batches: Iterable[Batch]) -> float:

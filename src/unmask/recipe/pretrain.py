@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,10 +15,12 @@ from unmask.checkpoint import native
 from unmask.checkpoint.assemble import assemble
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
+from unmask.data.shards import Shards
 from unmask.errors import UsageError, writing
 from unmask.nn.init import initialise, look_at_neighbours
+from unmask.recipe.card import model_card
 from unmask.recipe.config import Pretrain
-from unmask.recipe.keeper import RunKeeper, require_new
+from unmask.recipe.keeper import RunKeeper, require_new, settings_of
 from unmask.recipe.material import HeldOut, open_corpus, training_data
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
@@ -91,10 +94,10 @@ def pretrain(
         data, held_out = training_data(recipe, shards, pieces)
         say(_introduction(recipe, bundle, data, here))
         here.first(lambda: _lock(run, held))
-        keeper = RunKeeper(run, bundle, recipe, shards, here)
+        keeper = RunKeeper(run, bundle, recipe, _identity(recipe, bundle, shards), here)
         log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
         scores = _train(recipe, bundle, data, keeper, log, here, resume=resume)
-        return _finish(keeper, bundle, scores, held_out, here)
+        return _finish(keeper, recipe, bundle, scores, held_out, here)
 
 
 def _train(
@@ -172,17 +175,42 @@ def _introduction(recipe: Pretrain, bundle: Bundle, data: TrainingData, here: Wo
     )
 
 
+def _identity(recipe: Pretrain, bundle: Bundle, shards: Shards) -> dict[str, Any]:
+    """What must not change between two halves of one run."""
+    settings = settings_of(recipe)
+    for name in ("preset", "model", "dropout"):  # the architecture says it all
+        del settings[name]
+    validation = recipe.validation
+    settings["validation"] = None if validation is None else Shards.open(validation).sha256
+    return {
+        "tokenizer": shards.tokenizer_sha256,
+        "corpus": shards.sha256,
+        "architecture": bundle.config.model_dump(mode="json"),
+        "settings": settings,
+    }
+
+
 def _finish(
-    keeper: RunKeeper, bundle: Bundle, scores: dict[str, float], held_out: HeldOut, here: World
+    keeper: RunKeeper,
+    recipe: Pretrain,
+    bundle: Bundle,
+    scores: dict[str, float],
+    held_out: HeldOut,
+    here: World,
 ) -> Result:
     """Writes the model folder with its card and curve."""
     run = keeper.run
+
+    def add(folder: Path) -> None:
+        (folder / CURVE_FILE).write_bytes((run / CURVE_FILE).read_bytes())
+        card = model_card(recipe, bundle, scores, held_out.unigram_entropy, CURVE_FILE)
+        (folder / "README.md").write_text(card, encoding="utf-8")
 
     def publish() -> None:
         metrics = read_metrics(run / METRICS_FILE)
         with writing(run / CURVE_FILE):
             curve.draw(metrics, held_out.unigram_entropy, run / CURVE_FILE)
-        keeper.publish(bundle, scores, held_out.unigram_entropy, run / CURVE_FILE)
+        keeper.publish(bundle, add)
 
     here.first(publish)
     return Result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -104,10 +105,10 @@ class MaskedLM:
         is_first = torch.isin(self.rows(batch), batch.starts())
         return {"mlm": heads["mlm"](hidden[~is_first]), "nsp": heads["nsp"](hidden[is_first])}
 
-    def counts(self, batch: Batch) -> dict[str, int]:
+    def counts(self, batch: Batch) -> dict[str, float]:
         """Picked positions, and labelled pairs."""
         names = ("mlm", "nsp") if self.next_sentence else ("mlm",)
-        return {name: int((batch.labels[name] != IGNORED).sum()) for name in names}
+        return {name: float((batch.labels[name] != IGNORED).sum()) for name in names}
 
     def loss(self, outputs: Outputs, batch: Batch) -> list[Term]:
         """Summed cross-entropies in nats, equally weighted as in the paper."""
@@ -125,6 +126,10 @@ class MaskedLM:
             name: int((outputs[name].argmax(dim=-1) == label).sum())
             for name, label in labels.items()
         }
+
+    def stored(self) -> dict[str, Any]:
+        """The name, and whether pairs are trained on."""
+        return {"name": self.name, "next_sentence": self.next_sentence}
 
 
 def _summed(logits: Tensor, labels: Tensor) -> Tensor:

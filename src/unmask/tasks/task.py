@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unmask.batch import Batch
+from unmask.data.windows import Window
 from unmask.nn.encoder import Encoder
+from unmask.tasks.config import WindowConfig
+from unmask.text.tokenizer import Tokenizer
 
 Outputs = Mapping[str, Tensor]
 """Scores by loss term, straight from the heads."""
+Prediction = dict[str, Any]
+"""One example's answer, as JSON has it."""
 
 
 class Term(NamedTuple):
@@ -36,7 +43,7 @@ class Task(Protocol):
         """Scores from the hidden states at `rows(batch)`."""
         ...
 
-    def counts(self, batch: Batch) -> dict[str, int]:
+    def counts(self, batch: Batch) -> dict[str, float]:
         """The denominator of each term, from the labels alone."""
         ...
 
@@ -44,8 +51,71 @@ class Task(Protocol):
         """Sums, one a term, in the order of `counts`."""
         ...
 
+    def stored(self) -> dict[str, Any]:
+        """What a folder keeps of the task, `name` among it; JSON-able."""
+        ...
+
+
+class CountedTask(Task, Protocol):
+    """A task whose accuracy is a share of the same counts as its loss."""
+
     def hits(self, outputs: Outputs, batch: Batch) -> dict[str, int]:
         """Right answers of each term, out of `counts`."""
+        ...
+
+
+_Example = TypeVar("_Example", contravariant=True)
+_Scores = TypeVar("_Scores")
+
+
+class LabelledTask(Task, Protocol[_Example, _Scores]):
+    """A task with labelled examples: fine-tuned, evaluated, and asked about texts."""
+
+    head: str
+    """The head's name by its structure, see `tasks.heads`."""
+    num_outputs: int
+    """Scores that the head gives for each of its rows."""
+    labels: tuple[str, ...]
+    """By class number; empty where the answers are no classes."""
+    problem_type: str | None
+    """Hugging Face's word for the kind of labels."""
+    architecture: str | None
+    """What follows the family's name in transformers' class; None where it has no such class."""
+    metric: str
+    """The score by which models are chosen; higher is better."""
+    config: WindowConfig
+    """The task's own settings."""
+
+    def encode(
+        self, examples: Sequence[_Example], tokenizer: Tokenizer, longest: int
+    ) -> list[list[Window]]:
+        """Each example's windows of at most `longest` tokens, at least one, with its labels."""
+        ...
+
+    def results(self, outputs: Outputs, batch: Batch, /) -> list[NDArray[np.float32]]:
+        """The scores of each sequence of a batch."""
+        ...
+
+    def merge(
+        self,
+        example: _Example,
+        windows: Sequence[Window],
+        results: Sequence[NDArray[np.float32]],
+        /,
+    ) -> _Scores:
+        """One example's raw scores, out of those of its windows."""
+        ...
+
+    def decode(self, example: _Example, scores: _Scores, /) -> Prediction:
+        """What is answered: JSON-able, with the keys of transformers' pipelines."""
+        ...
+
+    def score(self, examples: Sequence[_Example], scores: Sequence[_Scores]) -> dict[str, float]:
+        """The metrics over labelled examples, 0..1 where they are shares; `metric` among them."""
+        ...
+
+    def tuned(self, examples: Sequence[_Example], scores: Sequence[_Scores]) -> Self:
+        """The task with what is fitted on validation data: temperature, thresholds."""
         ...
 
 

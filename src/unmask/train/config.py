@@ -21,13 +21,6 @@ class TrainConfig(BaseModel):
     micro_batch_tokens: int = Field(default=2048, ge=1)
     """Most tokens of one forward and backward. It changes memory, and the gradient only where
     dropout draws other masks for it."""
-    sequence_length: int = Field(default=128, ge=8)
-    """Tokens of a full sequence, specials included."""
-    initial_sequence_length: int | None = Field(default=None, ge=8)
-    """Length in the first `sequence_warmup_rate` of the budget; BERT trained 90 % of its steps at
-    128 and the rest at 512 (Devlin et al. 2019, appendix A.2)."""
-    sequence_warmup_rate: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Share of the budget spent at `initial_sequence_length`."""
     initial_batch_size: int | None = Field(default=None, ge=1)
     """Sequences per step at the start; grows linearly to `batch_size`."""
     batch_warmup_rate: float = Field(default=0.0, ge=0.0, le=1.0)
@@ -45,8 +38,6 @@ class TrainConfig(BaseModel):
     """Optimizer steps between two lines of the log."""
     evaluate_every: int = Field(default=200, ge=1)
     """Optimizer steps between two evaluations on held-out text."""
-    validation_sequences: int = Field(default=512, ge=1)
-    """Most held-out sequences in one evaluation, always the same ones under the same masks."""
     save_every: int = Field(default=200, ge=1)
     """Optimizer steps between two checkpoints: the most that a kill can lose."""
     keep_checkpoints: int = Field(default=2, ge=1)
@@ -58,12 +49,6 @@ class TrainConfig(BaseModel):
     def _consistent(self) -> Self:
         if self.steps is not None and self.minutes is not None:
             raise ValueError("steps and minutes are both set: expected one budget, drop either")
-        if (self.initial_sequence_length is None) != (self.sequence_warmup_rate == 0.0):
-            raise ValueError(
-                "initial_sequence_length and sequence_warmup_rate go together: set both or neither"
-            )
-        if (self.initial_sequence_length or 0) > self.sequence_length:
-            raise ValueError("initial_sequence_length is larger than sequence_length")
         if (self.initial_batch_size or 0) > self.batch_size:
             raise ValueError("initial_batch_size is larger than batch_size")
         if (self.initial_batch_size is None) != (self.batch_warmup_rate == 0.0):
@@ -71,6 +56,44 @@ class TrainConfig(BaseModel):
                 "initial_batch_size and batch_warmup_rate go together: set both or neither"
             )
         return self
+
+
+class PretrainingConfig(TrainConfig):
+    """The same for pretraining: how long its sequences are."""
+
+    sequence_length: int = Field(default=128, ge=8)
+    """Tokens of a full sequence, specials included."""
+    initial_sequence_length: int | None = Field(default=None, ge=8)
+    """Length in the first `sequence_warmup_rate` of the budget; BERT trained 90 % of its steps at
+    128 and the rest at 512 (Devlin et al. 2019, appendix A.2)."""
+    sequence_warmup_rate: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of the budget spent at `initial_sequence_length`."""
+    validation_sequences: int = Field(default=512, ge=1)
+    """Most held-out sequences in one evaluation, always the same ones under the same masks."""
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> Self:
+        if (self.initial_sequence_length is None) != (self.sequence_warmup_rate == 0.0):
+            raise ValueError(
+                "initial_sequence_length and sequence_warmup_rate go together: set both or neither"
+            )
+        if (self.initial_sequence_length or 0) > self.sequence_length:
+            raise ValueError("initial_sequence_length is larger than sequence_length")
+        return self
+
+
+class FinetuningConfig(TrainConfig):
+    """The same for fine-tuning: how often the examples are gone through.
+
+    Devlin et al. 2019, appendix A.3: 2 to 4 epochs, batches of 16 or 32.
+    """
+
+    epochs: float = Field(default=3.0, gt=0.0)
+    """Budget in passes over the training examples, unless `steps` or `minutes` is set."""
+    evaluations_per_epoch: float = Field(default=1.0, gt=0.0)
+    """How often the validation examples are looked at, unless `evaluate_every` is set."""
+    patience: int | None = Field(default=None, ge=1)
+    """Evaluations without a better score after which training ends; without it, never early."""
 
 
 class OptimConfig(BaseModel):
@@ -105,3 +128,18 @@ class OptimConfig(BaseModel):
     """Share of the budget in which the learning rate grows linearly from zero (paper: 0.01)."""
     decay_rate: float = Field(default=0.2, gt=0.0, le=1.0)
     """Share of the budget in which `wsd` comes down."""
+
+
+class FinetuningOptimConfig(OptimConfig):
+    """The same for fine-tuning, with Devlin et al. 2019's values where they name some."""
+
+    learning_rate: float = Field(default=5e-5, gt=0.0)
+    """Peak rate of AdamW. The paper chose among 2e-5 to 5e-5 for base and large; where it is not
+    set, models below 8 layers or 512 wide take 1e-4, and those below 4 layers or 256 wide 3e-4
+    (the upper end of what Turc et al. 2019, arXiv 1908.08962, tried)."""
+    warmup_rate: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of the budget in which the rate grows from zero (google-research/bert,
+    `run_classifier.py`)."""
+    layer_decay: float = Field(default=1.0, gt=0.0, le=1.0)
+    """What the rate of each block is multiplied by, per block below the top one, and once more for
+    the embeddings (Howard and Ruder 2018; ELECTRA used 0.8); 1 is one rate for all."""

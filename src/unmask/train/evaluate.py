@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import torch
 
 from unmask.batch import Batch
-from unmask.tasks.task import Model, Task
+from unmask.tasks.task import CountedTask, Model
 
 
-def evaluate(model: Model, task: Task, batches: Iterable[Batch]) -> dict[str, float]:
+def evaluate(model: Model, task: CountedTask, batches: Iterable[Batch]) -> dict[str, float]:
     """Per term `<term>_loss` in nats and `<term>_accuracy`, over all batches together.
 
     `mlm_pseudo_perplexity` is exp of the masked language model loss: how many tokens the model
@@ -19,7 +19,7 @@ def evaluate(model: Model, task: Task, batches: Iterable[Batch]) -> dict[str, fl
     """
     totals: dict[str, float] = {}
     hits: dict[str, int] = {}
-    counts: dict[str, int] = {}
+    counts: dict[str, float] = {}
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
@@ -31,8 +31,8 @@ def evaluate(model: Model, task: Task, batches: Iterable[Batch]) -> dict[str, fl
                 totals[term.name] = totals.get(term.name, 0.0) + float(term.total)
             for name, number in task.hits(outputs, batch).items():
                 hits[name] = hits.get(name, 0) + number
-            for name, number in task.counts(batch).items():
-                counts[name] = counts.get(name, 0) + number
+            for name, count in task.counts(batch).items():
+                counts[name] = counts.get(name, 0.0) + count
     model.train(was_training)
     scores: dict[str, float] = {}
     for name, count in counts.items():

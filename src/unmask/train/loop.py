@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +16,6 @@ from unmask.errors import DataError, Stopped
 from unmask.tasks.task import Model, Task
 from unmask.train.config import OptimConfig, TrainConfig
 from unmask.train.distributed import World
-from unmask.train.evaluate import evaluate
 from unmask.train.optim import Optimizers
 from unmask.train.precision import uses_bf16
 from unmask.train.schedule import batch_size_at, learning_rate_share, progress_of, stage_at
@@ -29,15 +29,29 @@ PATIENCE = 10
 
 
 @dataclass(frozen=True)
+class Selection:
+    """By which score the best weights are chosen, and how long a better one is waited for."""
+
+    metric: str
+    """One of the scores that `measure` gives; higher is better."""
+    patience: int | None = None
+    """Evaluations without a better score after which training ends; None goes to the end."""
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """What a run learns from and is measured on."""
 
     sources: tuple[Source, ...]
-    """One for each of `schedule.sequence_lengths`."""
+    """One for each stage of the run."""
     transform: Transform
     """Turns plain batches into examples: masks them, for a masked language model."""
-    held_out: list[Batch]
-    """Examples never trained on, masked once."""
+    measure: Callable[[Model], dict[str, float]]
+    """Scores on what is never trained on."""
+    stage_starts: tuple[float, ...] = (0.0,)
+    """From which share of the budget each source is used."""
+    selection: Selection | None = None
+    """How the best weights are told and kept; None where the last ones are the result."""
 
 
 class Keeper(Protocol):
@@ -45,6 +59,9 @@ class Keeper(Protocol):
 
     def save(self, state: RunState) -> None:
         """Writes a checkpoint; called in every process."""
+
+    def keep_best(self, state: RunState) -> None:
+        """Keeps the present weights as the best so far; called in every process."""
 
     def roll_back(self) -> RunState:
         """Loads the newest checkpoint into model and optimizers and returns its state."""
@@ -89,13 +106,16 @@ def train(
     clock = Clock(state)
     scores: dict[str, float] = {}
     is_due = False
+    is_over = _is_over(state, data.selection)
     model.train()
     with listening() as asked_to_stop:
         if state.global_step == 0:
             keeper.save(state)  # proves before any work that the folder can be written
-        while (progress := progress_of(train_config, state.global_step, state.seconds)) < 1.0:
+        while (
+            progress := progress_of(train_config, state.global_step, state.seconds)
+        ) < 1.0 and not is_over:
             # --- this process's share of the step's sequences; a stage once left stays left
-            stage = max(state.stage, stage_at(train_config, progress))
+            stage = max(state.stage, stage_at(data.stage_starts, progress))
             if stage != state.stage:
                 state.stage, state.cursor = stage, Cursor()
             batches, state.cursor = step_batches(
@@ -139,9 +159,11 @@ def train(
                 continue
             # --- look up, save, stop; what a checkpoint follows is not done again after a kill
             is_last = progress_of(train_config, state.global_step, state.seconds) >= 1.0
-            if (is_last or state.global_step % train_config.evaluate_every == 0) and world.is_first:
-                scores = evaluate(model, task, data.held_out)
+            if is_last or state.global_step % train_config.evaluate_every == 0:
+                scores = world.first(lambda: data.measure(model))
                 log.evaluation(state, scores)
+                is_over = _selected(state, scores, data.selection, keeper)
+                is_last = is_last or is_over
             is_due = is_due or state.global_step % train_config.save_every == 0
             # A checkpoint made amid faults would be no way out of them, so it waits.
             if stops or is_last or (is_due and finite):
@@ -152,15 +174,40 @@ def train(
                     f"stopped at step {state.global_step} as asked; everything is saved, "
                     "go on with --resume"
                 )
-    return world.first(lambda: scores or evaluate(model, task, data.held_out))
+    return scores or world.first(lambda: data.measure(model))
+
+
+def _selected(
+    state: RunState, scores: dict[str, float], selection: Selection | None, keeper: Keeper
+) -> bool:
+    """Keeps the weights if they are the best so far; whether that was waited for long enough."""
+    if selection is None:
+        return False
+    score = scores[selection.metric]
+    if state.best_score is None or score > state.best_score:
+        state.best_score, state.best_step, state.evaluations_since_best = (
+            score,
+            state.global_step,
+            0,
+        )
+        keeper.keep_best(state)
+    else:
+        state.evaluations_since_best += 1
+    return _is_over(state, selection)
+
+
+def _is_over(state: RunState, selection: Selection | None) -> bool:
+    """Whether a better score is waited for no more."""
+    patience = None if selection is None else selection.patience
+    return patience is not None and state.evaluations_since_best >= patience
 
 
 def _agree(
-    world: World, counts: list[dict[str, int]], others: list[float]
+    world: World, counts: list[dict[str, float]], others: list[float]
 ) -> tuple[dict[str, float], list[float]]:
     """Each term's count and the other numbers, summed over micro-batches and processes."""
     names = list(counts[0])
-    mine = [float(sum(part[name] for part in counts)) for name in names]
+    mine = [sum(part[name] for part in counts) for name in names]
     summed = world.summed(mine + others)
     return dict(zip(names, summed, strict=False)), summed[len(names) :]
 

@@ -99,8 +99,15 @@ def orthogonalised(matrices: Tensor, iterations: int) -> Tensor:
 class Optimizers:
     """The optimizers of one run, stepped, scheduled and stored as one."""
 
-    def __init__(self, model: Model, config: OptimConfig) -> None:
-        matrices, decayed, plain = _sorted(model, muon=config.name == "muon")
+    def __init__(
+        self, model: Model, config: OptimConfig, scales: Mapping[str, float] | None = None
+    ) -> None:
+        """`scales` multiply AdamW's rate by parameter name; parameters without gradient rest."""
+        matrices, others = _sorted(model, muon=config.name == "muon")
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in others:
+            decay = config.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault(((scales or {}).get(name, 1.0), decay), []).append(parameter)
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.members: list[torch.optim.Optimizer] = []
         if matrices:
@@ -116,8 +123,8 @@ class Optimizers:
         self.members.append(
             torch.optim.AdamW(
                 [
-                    {"params": decayed, "weight_decay": config.weight_decay},
-                    {"params": plain, "weight_decay": 0.0},
+                    {"params": members, "weight_decay": decay, "lr": scale * config.learning_rate}
+                    for (scale, decay), members in groups.items()
                 ],
                 lr=config.learning_rate,
                 betas=(config.beta1, config.beta2),
@@ -164,16 +171,15 @@ class Optimizers:
 
 def _sorted(
     model: Model, *, muon: bool
-) -> tuple[list[tuple[nn.Parameter, int]], list[nn.Parameter], list[nn.Parameter]]:
-    """Muon's matrices with their parts, AdamW's decayed parameters, AdamW's others."""
+) -> tuple[list[tuple[nn.Parameter, int]], list[tuple[str, nn.Parameter]]]:
+    """Muon's matrices with their parts, and AdamW's parameters with their names."""
     matrices: list[tuple[nn.Parameter, int]] = []
-    decayed: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
+    others: list[tuple[str, nn.Parameter]] = []
     for name, parameter in model.named_parameters():
-        if parameter.ndim < 2:
-            plain.append(parameter)
-        elif muon and name.startswith("encoder.blocks."):
+        if not parameter.requires_grad:
+            continue
+        if muon and parameter.ndim > 1 and name.startswith("encoder.blocks."):
             matrices.append((parameter, 3 if name.endswith("qkv.weight") else 1))
         else:
-            decayed.append(parameter)
-    return matrices, decayed, plain
+            others.append((name, parameter))
+    return matrices, others

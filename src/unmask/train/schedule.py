@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from unmask.train.config import OptimConfig, TrainConfig
+from unmask.train.config import OptimConfig, PretrainingConfig, TrainConfig
 
 DEFAULT_STEPS = 10_000
 
@@ -52,13 +52,18 @@ def batch_size_at(config: TrainConfig, progress: float) -> int:
     return config.initial_batch_size + round(grown)
 
 
-def sequence_lengths(config: TrainConfig) -> tuple[int, ...]:
-    """The lengths a run goes through, in order."""
+def sequence_lengths(config: PretrainingConfig) -> tuple[int, ...]:
+    """The lengths a pretraining run goes through, in order."""
     if config.initial_sequence_length is None:
         return (config.sequence_length,)
     return (config.initial_sequence_length, config.sequence_length)
 
 
-def stage_at(config: TrainConfig, progress: float) -> int:
-    """Which of `sequence_lengths` the next step uses."""
-    return len(sequence_lengths(config)) - 1 if progress >= config.sequence_warmup_rate else 0
+def stage_starts(config: PretrainingConfig) -> tuple[float, ...]:
+    """From which share of the budget each of `sequence_lengths` is used."""
+    return (0.0, config.sequence_warmup_rate)[: len(sequence_lengths(config))]
+
+
+def stage_at(starts: tuple[float, ...], progress: float) -> int:
+    """Which of the stages that begin at `starts` (ascending, the first 0) the next step is in."""
+    return sum(start <= progress for start in starts) - 1

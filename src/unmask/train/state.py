@@ -34,6 +34,12 @@ class RunState:
     """The same, since the last good step."""
     rollbacks: int = 0
     """Times the run went back to a checkpoint for too many skipped steps."""
+    best_score: float | None = None
+    """The best score of the evaluations so far, where weights are chosen by one."""
+    best_step: int = 0
+    """After how many steps it was reached."""
+    evaluations_since_best: int = 0
+    """How often it was not surpassed since."""
 
     def as_dict(self) -> dict[str, Any]:
         """For trainer_state.json; `global_step` is also Hugging Face's name."""

@@ -1,0 +1,79 @@
+"""Settings of the fine-tuning tasks; imports no tensors, so that a command line reads them fast."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class WindowConfig(BaseModel):
+    """How texts longer than the model reads are cut into overlapping windows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    max_length: int | None = Field(default=None, ge=8)
+    """Most tokens of a window, specials included; without it what the model reads."""
+    stride: int = Field(default=32, ge=0)
+    """Tokens that two neighbouring windows of a longer text share."""
+
+
+class ClassificationConfig(WindowConfig):
+    """Classification of a text or of a pair of texts; also regression (STS-B).
+
+    The scores of a long text's windows are averaged before the softmax.
+    """
+
+    kind: Literal["single", "multi", "regression"] = "single"
+    """One label of several, any number of labels, or a number."""
+    pooling: Literal["cls", "mean"] = "cls"
+    """What the classifier reads: the pooled `[CLS]` as in Devlin et al. 2019, or the mean of all
+    tokens' hidden states."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """Weights of the classes in the loss: all equal, or inverse to their frequency in training."""
+    focal_gamma: float = Field(default=0.0, ge=0.0, le=10.0)
+    """Focal loss (Lin et al. 2017, arXiv 1708.02002): easy examples count (1 - p)^gamma; 0 is
+    off."""
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of the target spread evenly over all labels (Szegedy et al. 2016)."""
+    calibrate: bool = True
+    """Fits a temperature on the validation data, and for several labels a threshold each."""
+
+
+class MultipleChoiceConfig(WindowConfig):
+    """One score for each choice, the best of which is the answer (SWAG in Devlin et al. 2019)."""
+
+
+class TaggingConfig(WindowConfig):
+    """A tag for every word: named entities, parts of speech.
+
+    In a long text each word is judged in the window where it has most context on both sides.
+    """
+
+    subwords: Literal["first", "all"] = "first"
+    """Which pieces of a word are labelled in training; prediction reads the first (Devlin et al.
+    2019, section 5.3)."""
+    decoding: Literal["argmax", "repair", "viterbi"] = "argmax"
+    """The best tag of each word, the same made legal afterwards, or the best legal sequence."""
+    aggregation: Literal["none", "simple", "first", "average", "max"] = "simple"
+    """How neighbouring words become groups; named as in transformers' pipelines."""
+
+
+class QuestionAnsweringConfig(WindowConfig):
+    """The span of the context that answers a question (SQuAD), found in overlapping windows."""
+
+    max_length: int | None = Field(default=384, ge=32)
+    """Most tokens of a window, specials included (google-research/bert, `run_squad.py`)."""
+    stride: int = Field(default=128, ge=0)
+    """Tokens that two neighbouring windows of a context share."""
+    max_question_length: int = Field(default=64, ge=1)
+    """Tokens of a question; what is longer is cut, with a warning (`run_squad.py`)."""
+    max_answer_length: int = Field(default=30, ge=1)
+    """Most tokens of an answer (`run_squad.py`)."""
+    n_best: int = Field(default=20, ge=1)
+    """Candidates kept of each question, over all its windows."""
+    unanswerable: bool = True
+    """Whether a question may have no answer (SQuAD 2.0), scored by the span `[CLS]`..`[CLS]`."""
+    no_answer_threshold: float = 0.0
+    """No answer is given where its score exceeds the best span's by more than this; tuned on the
+    validation data."""

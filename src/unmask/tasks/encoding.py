@@ -1,0 +1,76 @@
+"""Texts between special tokens, and what does not fit cut into overlapping windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.data.windows import Window
+from unmask.errors import UsageError
+from unmask.text.special import SpecialIds
+from unmask.text.tokenizer import Tokenizer
+
+Ids = NDArray[np.int64]
+
+
+def encode_texts(texts: Sequence[str], tokenizer: Tokenizer) -> list[Ids]:
+    """The ids of many texts, (T,) each, without special tokens."""
+    ids, lengths = tokenizer.encode_bulk(texts)
+    return np.split(ids.astype(np.int64), np.cumsum(lengths)[:-1]) if len(texts) else []
+
+
+def spans(length: int, room: int, stride: int) -> Iterator[tuple[int, int]]:
+    """Where windows of at most `room` begin and end, neighbours sharing `stride`; at least one.
+
+    Raises:
+        UsageError: The stride leaves no room to go on.
+    """
+    if stride >= room:
+        raise UsageError(
+            f"stride: {stride} shared tokens, but a window has only {room} for the text; set a "
+            "smaller stride or a larger max_length."
+        )
+    start = 0
+    while True:
+        stop = min(start + room, length)
+        yield start, stop
+        if stop == length:
+            return
+        start = stop - stride
+
+
+def single(ids: Ids, special: SpecialIds, longest: int, stride: int) -> list[Window]:
+    """`[CLS]` text `[SEP]`, as often as the text needs."""
+    return [
+        _window(special, ids[start:stop]) for start, stop in spans(len(ids), longest - 2, stride)
+    ]
+
+
+def pair(first: Ids, second: Ids, special: SpecialIds, longest: int, stride: int) -> list[Window]:
+    """`[CLS]` first `[SEP]` second `[SEP]`; where both do not fit, the longer one is windowed.
+
+    The shorter one stays whole in every window, unless it has more than half the room, to which
+    it is cut then.
+    """
+    room = longest - 3
+    if len(first) + len(second) <= room:
+        return [_window(special, first, second)]
+    if len(first) >= len(second):
+        second = second[: room // 2]
+        return [
+            _window(special, first[start:stop], second)
+            for start, stop in spans(len(first), room - len(second), stride)
+        ]
+    first = first[: room // 2]
+    return [
+        _window(special, first, second[start:stop])
+        for start, stop in spans(len(second), room - len(first), stride)
+    ]
+
+
+def _window(special: SpecialIds, first: Ids, second: Ids | None = None) -> Window:
+    cls, sep = np.array([special.cls]), np.array([special.sep])
+    tail = [] if second is None else [second, sep]
+    return Window(np.concatenate([cls, first, sep, *tail]), len(first) + 2)
