@@ -22,7 +22,7 @@ _LONGEST_TITLE = max(map(len, _TITLES))
 _MARKS = ".!?"
 _WIDE_MARKS = "。！？"
 _BLANK, _RETURN, _SPACE, _CLOSING, _WIDE_CLOSING, _BEGINNING, _CAPITAL = (1 << i for i in range(7))
-PASSAGE = 2**18
+PASSAGE = 2**16
 """Characters; where no sentence ends in as many, twice as many are taken."""
 _USUAL_RUN = 8
 """Most runs of spaces or of closing quotes are shorter."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from unmask.data.sentences import passages, split
 from unmask.text.tokenizer import Tokenizer
 
-_UNIT_CHARACTERS = 2**19
+_UNIT_CHARACTERS = 2**18
 
 
 @dataclass(frozen=True)
