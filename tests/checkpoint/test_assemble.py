@@ -8,6 +8,7 @@ import torch
 
 from unmask.checkpoint.assemble import assemble, outline, task_of
 from unmask.models.config import BertConfig
+from unmask.nn.dropout import Dropout
 
 TINY = BertConfig(
     vocab_size=12,
@@ -19,9 +20,20 @@ TINY = BertConfig(
 )
 
 
-@pytest.mark.parametrize("heads", [(), ("mlm",), ("mlm", "nsp"), ("pooler",)])
+ALL_HEADS = [
+    (),
+    ("mlm",),
+    ("mlm", "nsp"),
+    ("pooler",),
+    ("pooled_classifier",),
+    ("classifier",),
+    ("span",),
+]
+
+
+@pytest.mark.parametrize("heads", ALL_HEADS, ids=str)
 def test_an_outline_has_the_models_names_and_shapes_but_no_memory(heads: tuple[str, ...]) -> None:
-    model, drawn = assemble(TINY, heads), outline(TINY, heads)
+    model, drawn = assemble(TINY, heads, 5), outline(TINY, heads, 5)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     assert {name: tensor.shape for name, tensor in drawn.state_dict().items()} == shapes
     assert all(tensor.is_meta for tensor in drawn.state_dict().values())
@@ -49,4 +61,28 @@ def test_weights_of_an_assembled_model_follow_the_generator() -> None:
 
 def test_only_a_masked_language_model_head_makes_a_task() -> None:
     assert task_of({"pooler"}) is None
+    assert task_of({"classifier"}) is None
     assert task_of({"mlm"}) is not None
+
+
+@pytest.mark.parametrize(("given", "rate"), [(None, 0.1), (0.0, 0.0), (0.4, 0.4)])
+@pytest.mark.parametrize("head", ["pooled_classifier", "classifier"])
+def test_a_classifier_drops_at_its_own_rate_or_else_at_the_encoders(
+    head: str, given: float | None, rate: float
+) -> None:
+    config = TINY.model_copy(update={"classifier_dropout": given})
+    [dropout] = [
+        part for part in assemble(config, {head}, 3).heads.modules() if isinstance(part, Dropout)
+    ]
+    assert dropout.rate == rate
+
+
+@pytest.mark.parametrize(
+    ("head", "num_outputs", "shape"),
+    [("pooled_classifier", 3, (4, 3)), ("classifier", 5, (4, 5)), ("span", 0, (4, 2))],
+)
+def test_a_head_gives_as_many_scores_as_it_was_asked_for(
+    head: str, num_outputs: int, shape: tuple[int, int]
+) -> None:
+    model = assemble(TINY, {head}, num_outputs)
+    assert model.heads[head](torch.zeros(4, 8)).shape == shape

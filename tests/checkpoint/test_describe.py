@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
@@ -35,4 +38,21 @@ def test_a_bare_encoder_says_what_is_not_there(
     found = describe(tmp_path / "model")
     assert found["architecture"] == "BertModel"
     assert (found["heads"], found["task"], found["tokenizer"]) == ([], None, None)
+    assert found["labels"] == []
     assert found["made_by"] is None
+
+
+@pytest.mark.usefixtures("known_tasks")
+def test_a_fine_tuned_model_says_its_labels(
+    make_bundle: Callable[..., Bundle], make_task: Callable[..., Any], tmp_path: Path
+) -> None:
+    task = make_task("classifier", ("O", "B", "I"), architecture="TokenClassification")
+    native.save(make_bundle(task=task), tmp_path / "model")
+    found = describe(tmp_path / "model")
+    assert found["architecture"] == "BertForTokenClassification"
+    assert (found["heads"], found["task"], found["labels"]) == (
+        ["classifier"],
+        "labelled",
+        ["O", "B", "I"],
+    )
+    assert found["parameters"]["head classifier"] == 3 * 8 + 3

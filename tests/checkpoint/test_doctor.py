@@ -64,6 +64,23 @@ def test_a_missing_head_is_named(make_bundle: Callable[..., Bundle], tmp_path: P
     one(tmp_path / "model", "warning", "no masked language model head")
 
 
+@pytest.mark.usefixtures("known_tasks")
+def test_a_fine_tuned_model_lacks_no_head(
+    make_bundle: Callable[..., Bundle], make_task: Callable[..., Any], tmp_path: Path
+) -> None:
+    task = make_task("span", architecture="QuestionAnswering")
+    native.save(make_bundle(task=task, vocab_size=10), tmp_path / "model")
+    assert findings(tmp_path / "model") == []
+
+
+def test_a_head_without_a_task_is_named(
+    make_bundle: Callable[..., Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmask.tasks.registry.foreign", lambda *_: None)
+    native.save(make_bundle(("classifier",)), tmp_path / "model")
+    one(tmp_path / "model", "warning", "the classifier head belongs to no task")
+
+
 def test_a_missing_tokenizer_is_named(make_bundle: Callable[..., Bundle], tmp_path: Path) -> None:
     native.save(make_bundle(tokenizer=None), tmp_path / "model")
     one(tmp_path / "model", "error", "there is no tokenizer")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -34,6 +35,61 @@ def test_what_was_saved_is_loaded(
     assert loaded.tokenizer is not None
     assert bundle.tokenizer is not None
     assert loaded.tokenizer.sha256 == bundle.tokenizer.sha256
+
+
+FINE_TUNED = [
+    ("pooled_classifier", ("no", "yes"), "single_label_classification", "SequenceClassification"),
+    ("pooled_classifier", ("a", "b", "c"), "multi_label_classification", "SequenceClassification"),
+    ("pooled_classifier", ("value",), "regression", "SequenceClassification"),
+    ("pooled_classifier", (), None, "MultipleChoice"),
+    ("classifier", ("O", "B-\u00e9", "I-\u00e9"), None, "TokenClassification"),
+    ("classifier", ("x", "y"), "single_label_classification", None),
+    ("span", (), None, "QuestionAnswering"),
+]
+
+
+@pytest.mark.parametrize("fields", FINE_TUNED, ids=str)
+@pytest.mark.usefixtures("known_tasks")
+def test_a_fine_tuned_model_is_loaded_with_its_task(
+    make_bundle: Callable[..., Bundle],
+    make_task: Callable[..., Any],
+    tmp_path: Path,
+    fields: tuple[Any, ...],
+) -> None:
+    bundle = make_bundle(task=make_task(*fields, temperature=1.25))
+    native.save(bundle, tmp_path / "model", {"recipe": "x"})
+    loaded = native.load(tmp_path / "model")
+    assert same_weights(loaded, bundle)
+    assert loaded.task == bundle.task
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    _, labels, problem_type, architecture = fields
+    name = "BertModel" if architecture is None else f"BertFor{architecture}"
+    assert config["architectures"] == [name]
+    assert config.get("problem_type") == problem_type
+    assert config.get("id2label", {}) == {str(i): name for i, name in enumerate(labels)}
+    assert config.get("label2id", {}) == {name: i for i, name in enumerate(labels)}
+    stored = json.loads((tmp_path / "model" / "unmask.json").read_text())
+    assert stored.keys() == {"recipe", "task", "tokenizer_sha256"}
+
+
+@pytest.mark.usefixtures("known_tasks")
+def test_the_task_is_stored_where_nothing_else_is_known_of_the_making(
+    make_bundle: Callable[..., Bundle], make_task: Callable[..., Any], tmp_path: Path
+) -> None:
+    bundle = make_bundle(task=make_task("classifier", ("x", "y")), tokenizer=None)
+    native.save(bundle, tmp_path / "model")
+    stored = json.loads((tmp_path / "model" / "unmask.json").read_text())
+    assert stored.keys() == {"task", "tokenizer_sha256"}
+    assert native.load(tmp_path / "model").task == bundle.task
+
+
+def test_labels_that_could_not_be_read_again_are_not_written(
+    make_bundle: Callable[..., Bundle], make_task: Callable[..., Any], tmp_path: Path
+) -> None:
+    task = make_task("classifier", tuple(f"{i}" * 500_000 for i in range(5)))
+    with pytest.raises(DataError, match=r"config\.json: would have \d+ bytes"):
+        native.save(make_bundle(task=task), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_loaded_weights_outlive_their_file(

@@ -12,14 +12,19 @@ from torch.overrides import TorchFunctionMode
 from unmask.models import bert
 from unmask.models.config import BertConfig
 from unmask.nn.pooling import Pooler
+from unmask.tasks.heads import Classifier, PooledClassifier, SpanHead
 from unmask.tasks.masked_lm import MaskedLM, MaskedLMHead, NextSentenceHead
 from unmask.tasks.task import Model, Task
 
+FINE_TUNED = frozenset({"pooled_classifier", "classifier", "span"})
+"""Heads that belong to one task; a model has at most one of them, and none of pretraining."""
 
-def assemble(config: BertConfig, heads: Collection[str]) -> Model:
-    """An encoder with heads out of "mlm", "nsp" (which holds the pooler) and "pooler".
 
-    The weights are torch's initial ones.
+def assemble(config: BertConfig, heads: Collection[str], num_outputs: int = 0) -> Model:
+    """An encoder with heads: "mlm", "nsp" (which holds the pooler), "pooler", or one `FINE_TUNED`.
+
+    `num_outputs` is the number of scores of a "pooled_classifier" or "classifier"; the others
+    know theirs. The weights are torch's initial ones.
     """
     encoder = bert.build(config)
     built: dict[str, nn.Module] = {}
@@ -29,19 +34,34 @@ def assemble(config: BertConfig, heads: Collection[str]) -> Model:
         )
     if "nsp" in heads:
         built["nsp"] = NextSentenceHead(config.hidden_size)
+    for head in FINE_TUNED & set(heads):
+        built[head] = fine_tuned_head(config, head, num_outputs)
     if "pooler" in heads:
         built["pooler"] = Pooler(config.hidden_size)
     return Model(encoder, built)
 
 
-def outline(config: BertConfig, heads: Collection[str]) -> Model:
+def fine_tuned_head(config: BertConfig, head: str, num_outputs: int) -> nn.Module:
+    """One head of `FINE_TUNED`, with torch's initial weights."""
+    if head == "span":
+        return SpanHead(config.hidden_size)
+    assert num_outputs > 0, f"a {head} needs a number of outputs"
+    rate = config.classifier_dropout
+    rate = config.hidden_dropout_prob if rate is None else rate
+    if head == "pooled_classifier":
+        return PooledClassifier(config.hidden_size, num_outputs, rate)
+    assert head == "classifier", f"no head `{head}`"
+    return Classifier(config.hidden_size, num_outputs, rate)
+
+
+def outline(config: BertConfig, heads: Collection[str], num_outputs: int = 0) -> Model:
     """The same model with names and shapes but without memory: on the meta device."""
     with torch.device("meta"), _Uninitialised():
-        return assemble(config, heads)
+        return assemble(config, heads, num_outputs)
 
 
 def task_of(heads: Collection[str]) -> Task | None:
-    """The task that these heads were trained for."""
+    """The pretraining task that these heads were trained for, None for `FINE_TUNED` ones."""
     return MaskedLM(next_sentence="nsp" in heads) if "mlm" in heads else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from unmask.errors import DataError
 from unmask.models.config import BertConfig
 from unmask.tasks.task import Model, Task
 from unmask.text.tokenizer import Tokenizer
@@ -23,3 +24,28 @@ class Bundle:
     config: BertConfig
     folder: Path | None
     """Where it was loaded from; None for a model made in memory."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return "the model" if self.folder is None else str(self.folder)
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens that the model reads at once, specials included."""
+        positions = self.config.max_position_embeddings
+        limit = None if self.tokenizer is None else self.tokenizer.model_max_length
+        return min(positions, limit or positions)
+
+    def require_tokenizer(self) -> Tokenizer:
+        """The tokenizer.
+
+        Raises:
+            DataError: There is none.
+        """
+        if self.tokenizer is None:
+            raise DataError(
+                f"{self.name}: holds no tokenizer, so no text can be read with it. Put the "
+                "tokenizer.json or vocab.txt that the model was trained with into its folder."
+            )
+        return self.tokenizer

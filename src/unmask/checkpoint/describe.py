@@ -8,10 +8,12 @@ from typing import Any
 
 from torch import nn
 
-from unmask.checkpoint.assemble import outline, task_of
-from unmask.checkpoint.huggingface.configuration import read_config
+from unmask.checkpoint.assemble import outline
 from unmask.checkpoint.huggingface.families import model_type_of
-from unmask.checkpoint.huggingface.folder import named_entries, read_provenance, read_tokenizer
+from unmask.checkpoint.huggingface.folder import read_tokenizer
+from unmask.checkpoint.huggingface.provenance import read_provenance
+from unmask.checkpoint.huggingface.purpose import FineTuned, purpose_fields
+from unmask.checkpoint.huggingface.survey import survey
 from unmask.checkpoint.native import locate
 from unmask.models.config import PRESETS, BertConfig
 from unmask.tasks.task import Model
@@ -25,19 +27,19 @@ def describe(model: Path | str) -> dict[str, Any]:
         UsageError, DataError: As `native.load`, as far as the headers tell.
     """
     folder = locate(model)
-    family, config = read_config(folder)
-    entries = named_entries(folder, family)
-    heads = family.keys.found_heads(entries)
-    task = task_of(heads)
-    table = parameter_table(outline(config, heads))
+    found = survey(folder)
+    task, entries = found.task, found.entries
+    drawn = outline(found.config, found.heads, found.num_outputs)
+    table = parameter_table(drawn)
     tokenizer = read_tokenizer(folder)
     return {
         "folder": str(folder),
-        "family": model_type_of(config),
-        "architecture": family.architectures[heads],
-        "config": config.model_dump(),
-        "heads": sorted(heads),
+        "family": model_type_of(found.config),
+        "architecture": purpose_fields(found.family, drawn, task)["architectures"][0],
+        "config": found.config.model_dump(),
+        "heads": sorted(found.heads),
         "task": None if task is None else task.name,
+        "labels": list(task.labels) if isinstance(task, FineTuned) else [],
         "parameters": table,
         "total_parameters": sum(table.values()),
         "weight_types": dict(Counter(entry.dtype for entry in entries.values())),

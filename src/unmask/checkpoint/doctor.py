@@ -8,9 +8,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from unmask.checkpoint.assemble import FINE_TUNED
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.durable import MANIFEST, verify
-from unmask.checkpoint.huggingface.folder import load_folder, read_provenance
+from unmask.checkpoint.history import read_final_losses, read_history
+from unmask.checkpoint.huggingface.folder import load_folder
+from unmask.checkpoint.huggingface.provenance import read_provenance
 from unmask.checkpoint.huggingface.weights import PICKLES, find_weights
 from unmask.checkpoint.native import locate
 from unmask.checkpoint.safe import MAX_INDEX_BYTES, contained, read_object
@@ -38,6 +41,7 @@ def examine_model(model: Path | str) -> list[Finding]:
     findings = [
         *_about_weights(folder, bundle),
         *_about_heads(bundle),
+        *_about_training(folder, bundle),
         *_about_tokenizer(folder, bundle, made_by.get("tokenizer_sha256")),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
@@ -100,12 +104,44 @@ def _looks_untrained(bundle: Bundle) -> bool:
 
 
 def _about_heads(bundle: Bundle) -> Iterator[Finding]:
-    if "mlm" not in bundle.model.heads:
+    heads = set(bundle.model.heads)
+    if heads & FINE_TUNED and bundle.task is None:
+        yield Finding(
+            "warning",
+            f"the {', '.join(heads & FINE_TUNED)} head belongs to no task known here",
+            "`unmask predict` and `unmask evaluate` cannot tell what its scores mean",
+            "name transformers' class for it in config.json (`architectures`)",
+        )
+    if not heads & {"mlm", *FINE_TUNED}:
         yield Finding(
             "warning",
             "there is no masked language model head",
             "`unmask fill`, `unmask score` and further pretraining need one",
             "for these take the model that this one was made from; embedding and fine-tuning work",
+        )
+
+
+def _about_training(folder: Path, bundle: Bundle) -> Iterator[Finding]:
+    """What its run knows of it; a model from elsewhere brings no such record."""
+    losses = read_final_losses(folder)
+    if losses is not None and not losses[0] <= losses[1]:  # which NaN is not, either
+        yield Finding(
+            "warning",
+            f"its run ended at a held-out loss of {losses[0]:.4g} nats, above the unigram entropy "
+            f"of its corpus, {losses[1]:.2f}",
+            "guessing by frequency alone does better: it has learned nothing about context",
+            "train longer, or with a lower optim.learning_rate and more optim.warmup_rate; look "
+            "at the corpus with `unmask doctor`",
+        )
+    trained, longest = read_history(folder).sequence_length, bundle.config.max_position_embeddings
+    if trained is not None and trained < longest:
+        yield Finding(
+            "note",
+            f"it has {longest} positions, but was trained on sequences of up to {trained} tokens",
+            f"the positions above {trained} are as random as before training, so that longer texts "
+            "are answered worse",
+            f"give it texts of up to {trained} tokens, or train with a longer "
+            "train.sequence_length",
         )
 
 

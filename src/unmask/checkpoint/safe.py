@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,23 @@ def read_object(file: Path, max_bytes: int) -> dict[str, Any]:
         DataError: Not there, too large, not UTF-8, not JSON, too deep, or no object.
     """
     return parse_object(_read(file, max_bytes), str(file))
+
+
+def write_object(file: Path, fields: Mapping[str, Any], max_bytes: int) -> None:
+    """Writes a JSON object that `read_object` takes back.
+
+    Raises:
+        DataError: It is larger than `max_bytes`.
+        ValueError: NaN or infinity, which JSON has no word for.
+        OSError: As any write.
+    """
+    text = json.dumps(dict(fields), indent=2, sort_keys=True, allow_nan=False) + "\n"
+    if len(text) > max_bytes:  # ASCII alone
+        raise DataError(
+            f"{file}: would have {len(text)} bytes, but such a file is read up to {max_bytes} "
+            "only. Fewer or shorter labels make it smaller."
+        )
+    file.write_text(text, encoding="utf-8")
 
 
 def parse_object(text: bytes, place: str) -> dict[str, Any]:

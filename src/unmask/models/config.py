@@ -31,6 +31,8 @@ class BertConfig(BaseModel):
     """Share of embedding and block outputs zeroed while training."""
     attention_probs_dropout_prob: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of attention weights zeroed while training."""
+    classifier_dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    """Share of a classifier's input zeroed while training; None means `hidden_dropout_prob`."""
     max_position_embeddings: int = Field(default=512, ge=1, le=131_072)
     """Longest sequence in tokens, specials included."""
     type_vocab_size: int = Field(default=2, ge=1, le=1024)

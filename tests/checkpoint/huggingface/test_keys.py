@@ -14,6 +14,8 @@ from unmask.checkpoint.huggingface.keys import (
 )
 from unmask.errors import DataError
 
+COUNTS = {"mlm": 5, "nsp": 4, "pooler": 2, "pooled_classifier": 4, "classifier": 2, "span": 2}
+"""Tensors of each head."""
 FUSED = Rule("fused", ("query", "key", "value"))
 
 
@@ -36,16 +38,21 @@ def test_a_linear_layer_is_two_rules() -> None:
 
 @pytest.mark.parametrize("num_layers", [0, 1, 12])
 def test_no_name_appears_twice_on_either_side(num_layers: int) -> None:
-    for heads in ({"mlm", "nsp"}, {"mlm", "pooler"}, set[str]()):
+    for heads in (
+        {"mlm", "nsp"},
+        {"mlm", "pooler"},
+        {"pooled_classifier"},
+        {"classifier"},
+        {"span", "pooler"},
+        set[str](),
+    ):
         rules = KEYS.rules(num_layers, heads)
         ours = [rule.ours for rule in rules]
         theirs = [name for rule in rules for name in rule.theirs]
         assert len(set(ours)) == len(ours)
         assert len(set(theirs)) == len(theirs)
         assert not any("{" in name for name in ours + theirs)
-        assert len(theirs) == 5 + 16 * num_layers + sum(
-            {"mlm": 5, "nsp": 4, "pooler": 2}[head] for head in heads
-        )
+        assert len(theirs) == 5 + 16 * num_layers + sum(COUNTS[head] for head in heads)
 
 
 @pytest.mark.parametrize(
@@ -56,17 +63,39 @@ def test_no_name_appears_twice_on_either_side(num_layers: int) -> None:
         (["bert.a.weight", "cls.b.weight"], ["bert.a.weight", "cls.b.weight"]),
         (["a.weight", "cls.b.weight"], ["bert.a.weight", "cls.b.weight"]),
         (["embeddings.position_ids", "a.bias"], ["bert.a.bias"]),
+        (["a.weight", "classifier.bias"], ["bert.a.weight", "classifier.bias"]),
+        (["a.weight", "qa_outputs.bias"], ["bert.a.weight", "qa_outputs.bias"]),
     ],
 )
 def test_older_and_bare_names_become_todays(stored: list[str], full: list[str]) -> None:
     assert list(KEYS.canonical(stored, "file")) == full
 
 
-def test_a_pooler_within_next_sentence_prediction_is_no_head_of_its_own() -> None:
-    pooler, nsp = "bert.pooler.dense.weight", "cls.seq_relationship.weight"
-    assert KEYS.found_heads([pooler]) == {"pooler"}
-    assert KEYS.found_heads([pooler, nsp]) == {"nsp"}
-    assert KEYS.found_heads([]) == set()
+POOLER, NSP, MLM = (
+    "bert.pooler.dense.weight",
+    "cls.seq_relationship.weight",
+    "cls.predictions.transform.dense.weight",
+)
+CLASSIFIER, SPAN = "classifier.weight", "qa_outputs.weight"
+
+
+@pytest.mark.parametrize(
+    ("names", "heads"),
+    [
+        ([], set[str]()),
+        ([POOLER], {"pooler"}),
+        ([POOLER, NSP], {"nsp"}),
+        ([POOLER, MLM], {"mlm", "pooler"}),
+        ([CLASSIFIER], {"classifier"}),
+        ([CLASSIFIER, POOLER], {"pooled_classifier"}),
+        ([SPAN], {"span"}),
+        ([SPAN, POOLER], {"span", "pooler"}),
+        ([SPAN, CLASSIFIER], {"span"}),
+        ([MLM, NSP, POOLER, CLASSIFIER, SPAN], {"mlm", "nsp"}),
+    ],
+)
+def test_heads_are_found_by_their_tensors(names: list[str], heads: set[str]) -> None:
+    assert KEYS.found_heads(names) == heads
 
 
 def test_differences_are_counted_and_listed() -> None:

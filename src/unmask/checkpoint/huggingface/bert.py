@@ -38,16 +38,31 @@ KEYS = KeyTable(
             *linear("heads.nsp.pooler.dense", "bert.pooler.dense"),
             *linear("heads.nsp.classifier", "cls.seq_relationship"),
         ),
+        "span": linear("heads.span.outputs", "qa_outputs"),
+        "pooled_classifier": (
+            *linear("heads.pooled_classifier.pooler.dense", "bert.pooler.dense"),
+            *linear("heads.pooled_classifier.classifier", "classifier"),
+        ),
+        "classifier": linear("heads.classifier.classifier", "classifier"),
         "pooler": linear("heads.pooler.dense", "bert.pooler.dense"),
     },
     signs={
-        "mlm": "cls.predictions.transform.dense.weight",
-        "nsp": "cls.seq_relationship.weight",
-        "pooler": "bert.pooler.dense.weight",
+        "mlm": ("cls.predictions.transform.dense.weight",),
+        "nsp": ("cls.seq_relationship.weight",),
+        "span": ("qa_outputs.weight",),
+        "pooled_classifier": ("classifier.weight", "bert.pooler.dense.weight"),
+        "classifier": ("classifier.weight",),
+        "pooler": ("bert.pooler.dense.weight",),
     },
-    unless={"pooler": "nsp"},
+    unless={
+        "span": ("mlm", "nsp"),
+        "pooled_classifier": ("mlm", "nsp", "span"),
+        "classifier": ("mlm", "nsp", "span", "pooled_classifier"),
+        "pooler": ("nsp", "pooled_classifier"),
+    },
+    sized={"pooled_classifier": "classifier.weight", "classifier": "classifier.weight"},
     prefix="bert.",
-    outside=("cls.",),
+    outside=("cls.", "classifier.", "qa_outputs."),
     endings={"gamma": "weight", "beta": "bias"},
     tied={"heads.mlm.decoder.weight": "encoder.embedding.tokens.weight"},
     copies={
@@ -55,6 +70,10 @@ KEYS = KeyTable(
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     },
     ignored={"bert.embeddings.position_ids": "the numbers 0, 1, 2, ..."},
+    unused={  # transformers left it out of these classes in version 4
+        "TokenClassification": ("bert.pooler.dense.weight", "bert.pooler.dense.bias"),
+        "QuestionAnswering": ("bert.pooler.dense.weight", "bert.pooler.dense.bias"),
+    },
 )
 
 FIELDS: dict[str, str] = {name: name for name in BertConfig.model_fields}
@@ -76,5 +95,17 @@ ARCHITECTURES: dict[frozenset[str], str] = {
     frozenset({"mlm"}): "BertForMaskedLM",
     frozenset({"mlm", "pooler"}): "BertForMaskedLM",
     frozenset({"mlm", "nsp"}): "BertForPreTraining",
+    frozenset({"pooled_classifier"}): "BertForSequenceClassification",
+    frozenset({"classifier"}): "BertForTokenClassification",
+    frozenset({"span"}): "BertForQuestionAnswering",
+    frozenset({"span", "pooler"}): "BertForQuestionAnswering",
 }
-"""transformers' class by the heads that are there."""
+"""transformers' class by the heads that are there, where no task says which."""
+
+FINE_TUNED: dict[str, str] = {
+    "SequenceClassification": "BertForSequenceClassification",
+    "TokenClassification": "BertForTokenClassification",
+    "QuestionAnswering": "BertForQuestionAnswering",
+    "MultipleChoice": "BertForMultipleChoice",
+}
+"""transformers' class by what a task calls its architecture."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from unmask.checkpoint.huggingface.families import FAMILIES, Family, model_type_of
-from unmask.checkpoint.safe import MAX_JSON_BYTES, contained, read_object
+from unmask.checkpoint.huggingface.labels import short
+from unmask.checkpoint.safe import MAX_JSON_BYTES, contained, read_object, write_object
 from unmask.errors import DataError
 from unmask.models.config import BertConfig
 
 logger = logging.getLogger(__name__)
 
 CONFIG = "config.json"
+_READ_ELSEWHERE = {"model_type", "architectures", "id2label", "problem_type"}
 
 
 def read_config(folder: Path) -> tuple[Family, BertConfig]:
@@ -39,8 +40,8 @@ def read_config(folder: Path) -> tuple[Family, BertConfig]:
         found = given.get(name)
         if found is not None and found != value:
             raise DataError(
-                f"{file}: `{name}` is {_short(found)}, which changes what is computed; "
-                f"only {_short(value)} is built here."
+                f"{file}: `{name}` is {short(found)}, which changes what is computed; "
+                f"only {short(value)} is built here."
             )
     if "auto_map" in given:
         logger.warning(
@@ -51,28 +52,31 @@ def read_config(folder: Path) -> tuple[Family, BertConfig]:
     known = {
         ours: given[name] for ours, name in family.fields.items() if given.get(name) is not None
     }
-    unknown = sorted(given.keys() - set(family.fields.values()) - family.fixed.keys())
+    unknown = sorted(
+        given.keys() - set(family.fields.values()) - family.fixed.keys() - _READ_ELSEWHERE
+    )
     logger.info("%s: not read: %s", file, ", ".join(unknown)[:500])
     return family, _validated(family, known, file)
 
 
-def config_fields(config: BertConfig, heads: Collection[str], dtype: str) -> dict[str, Any]:
-    """The object that config.json holds."""
+def write_config(folder: Path, config: BertConfig, purpose: Mapping[str, Any], dtype: str) -> None:
+    """Writes config.json.
+
+    `purpose` are the fields that tell of the heads; `dtype` is torch's name of the weights' type,
+    such as "float32".
+
+    Raises:
+        DataError: The labels are too many to be read again.
+    """
     model_type = model_type_of(config)
-    family = FAMILIES[model_type]
     values = config.model_dump()
-    return {
-        "architectures": [family.architectures[frozenset(heads)]],
+    fields = {
         "model_type": model_type,
         "dtype": dtype,
-        **{name: values[ours] for ours, name in family.fields.items()},
+        **{name: values[ours] for ours, name in FAMILIES[model_type].fields.items()},
+        **purpose,
     }
-
-
-def write_config(folder: Path, config: BertConfig, heads: Collection[str], dtype: str) -> None:
-    """Writes config.json; `dtype` is torch's name of the weights' type, such as "float32"."""
-    text = json.dumps(config_fields(config, heads, dtype), indent=2, sort_keys=True) + "\n"
-    (folder / CONFIG).write_text(text, encoding="utf-8")
+    write_object(folder / CONFIG, fields, MAX_JSON_BYTES)
 
 
 def _family(given: dict[str, Any], file: Path) -> Family:
@@ -85,7 +89,7 @@ def _family(given: dict[str, Any], file: Path) -> Family:
         )
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise DataError(
-            f"{file}: `model_type` is {_short(model_type)}; the families known here are {known}."
+            f"{file}: `model_type` is {short(model_type)}; the families known here are {known}."
         )
     return FAMILIES[model_type]
 
@@ -95,15 +99,10 @@ def _validated(family: Family, known: dict[str, Any], file: Path) -> BertConfig:
         return family.config.model_validate(known, strict=True)
     except ValidationError as error:
         faults = [
-            f"`{'.'.join(str(part) for part in fault['loc'])}` is {_short(fault['input'])}: "
+            f"`{'.'.join(str(part) for part in fault['loc'])}` is {short(fault['input'])}: "
             f"{fault['msg']}"
             if fault["loc"]
             else fault["msg"]
             for fault in error.errors()[:5]
         ]
         raise DataError(f"{file}: {'; '.join(faults)}.") from error
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."

@@ -22,10 +22,14 @@ class Family:
     keys: KeyTable
     architectures: Mapping[frozenset[str], str]
     """transformers' class by heads; the encoder's own is the one without heads."""
+    fine_tuned: Mapping[str, str]
+    """transformers' class by what a task calls its architecture, such as "TokenClassification"."""
 
 
 FAMILIES: dict[str, Family] = {
-    "bert": Family(BertConfig, bert.FIELDS, bert.FIXED, bert.KEYS, bert.ARCHITECTURES),
+    "bert": Family(
+        BertConfig, bert.FIELDS, bert.FIXED, bert.KEYS, bert.ARCHITECTURES, bert.FINE_TUNED
+    ),
 }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,22 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unmask.checkpoint.assemble import outline, task_of
+from unmask.checkpoint.assemble import outline
 from unmask.checkpoint.bundle import Bundle
-from unmask.checkpoint.huggingface.configuration import read_config, write_config
+from unmask.checkpoint.huggingface.configuration import write_config
 from unmask.checkpoint.huggingface.families import FAMILIES, Family, model_type_of
 from unmask.checkpoint.huggingface.keys import compare, implied_shapes, to_ours, to_theirs
-from unmask.checkpoint.huggingface.weights import FLOATS, find_weights, write_weights
-from unmask.checkpoint.safe import MAX_JSON_BYTES, Entry, contained, read_object
+from unmask.checkpoint.huggingface.provenance import write_provenance
+from unmask.checkpoint.huggingface.purpose import FineTuned, purpose_fields
+from unmask.checkpoint.huggingface.survey import Survey, survey
+from unmask.checkpoint.huggingface.weights import FLOATS, write_weights
+from unmask.checkpoint.safe import Entry, contained
 from unmask.checkpoint.tensors import read_tensor
 from unmask.errors import DataError
-from unmask.models.config import BertConfig
 from unmask.tasks.task import Model
 from unmask.text.tokenizer import Tokenizer
 
-logger = logging.getLogger(__name__)
-
-PROVENANCE = "unmask.json"
 SHARD_BYTES = 5 * 10**9
 """Of one weights file, as the hub asks."""
 
@@ -37,8 +34,9 @@ def load_folder(folder: Path, dtype: torch.dtype = torch.float32) -> Bundle:
     Raises:
         DataError: A file is missing, broken, or does not fit the others.
     """
-    family, config = read_config(folder)
-    model = _read_model(folder, family, config, dtype)
+    found = survey(folder)
+    config = found.config
+    model = _read_model(folder, found, dtype)
     tokenizer = read_tokenizer(folder)
     if tokenizer is not None and tokenizer.vocab_size > config.vocab_size:
         raise DataError(
@@ -46,7 +44,7 @@ def load_folder(folder: Path, dtype: torch.dtype = torch.float32) -> Bundle:
             f"embedding only {config.vocab_size} rows; ids above have no vector. Use the "
             "tokenizer that the model was trained with."
         )
-    return Bundle(model.eval(), task_of(set(model.heads)), tokenizer, config, folder)
+    return Bundle(model.eval(), found.task, tokenizer, config, folder)
 
 
 def save_folder(
@@ -58,7 +56,11 @@ def save_folder(
 ) -> None:
     """Writes the files into an existing folder; see `native.save` for doing so atomically.
 
-    `provenance` says how the model was made, for unmask.json, which also gets the tokenizer's hash.
+    `provenance` says how the model was made, for unmask.json, which also gets the tokenizer's hash
+    and, where it is fine-tuned, the task.
+
+    Raises:
+        DataError: The labels are too many to be read again.
     """
     family = FAMILIES[model_type_of(bundle.config)]
     heads = set(bundle.model.heads)
@@ -66,19 +68,21 @@ def save_folder(
     state = stored_state(bundle.model, family)
     assert state.keys() == {rule.ours for rule in rules}, "the key table does not fit the model"
     tensors = to_theirs(rules, state)
-    if not heads & {"mlm", "nsp"}:  # an encoder alone is stored without prefix
+    if heads <= {"pooler"}:  # an encoder alone is stored without prefix
         prefix = family.keys.prefix
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     dtype = str(next(iter(state.values())).dtype).removeprefix("torch.")
-    write_config(folder, bundle.config, heads, dtype)
+    purpose = purpose_fields(family, bundle.model, bundle.task)
+    write_config(folder, bundle.config, purpose, dtype)
     write_weights(folder, tensors, max_shard_bytes)
     if bundle.tokenizer is not None:
         bundle.tokenizer.save(folder)
-    if provenance is not None:
-        tokenizer_sha256 = None if bundle.tokenizer is None else bundle.tokenizer.sha256
-        made_by = {**provenance, "tokenizer_sha256": tokenizer_sha256}
-        text = json.dumps(made_by, indent=2, sort_keys=True, allow_nan=False)
-        (folder / PROVENANCE).write_text(text + "\n", encoding="utf-8")
+    made_by = {} if provenance is None else dict(provenance)
+    if isinstance(bundle.task, FineTuned):
+        made_by["task"] = bundle.task.stored()
+    if provenance is not None or made_by:
+        made_by["tokenizer_sha256"] = None if bundle.tokenizer is None else bundle.tokenizer.sha256
+        write_provenance(folder, made_by)
 
 
 def stored_state(model: Model, family: Family) -> dict[str, Tensor]:
@@ -98,36 +102,11 @@ def read_tokenizer(folder: Path) -> Tokenizer | None:
     return Tokenizer.load(folder) if any(there[:2]) else None
 
 
-def read_provenance(folder: Path) -> dict[str, Any] | None:
-    """How the model was made, None where unmask.json is not there.
-
-    Raises:
-        DataError: unmask.json is broken.
-    """
-    file = contained(folder, PROVENANCE)
-    return read_object(file, MAX_JSON_BYTES) if file.is_file() else None
-
-
-def named_entries(folder: Path, family: Family) -> dict[str, Entry]:
-    """The weights' headers by canonical name; a copy stands in for its missing original."""
-    stored = find_weights(folder)
-    entries = {
-        name: stored[as_stored]
-        for name, as_stored in family.keys.canonical(stored, str(folder)).items()
-    }
-    for copy, original in family.keys.copies.items():
-        if copy in entries and original not in entries:
-            entries[original] = entries.pop(copy)
-    return entries
-
-
-def _read_model(folder: Path, family: Family, config: BertConfig, dtype: torch.dtype) -> Model:
+def _read_model(folder: Path, found: Survey, dtype: torch.dtype) -> Model:
     """Nothing is allocated before every shape in the headers fits the config."""
-    keys = family.keys
-    entries = named_entries(folder, family)
-    heads = keys.found_heads(entries)
-    model = outline(config, heads)
-    rules = keys.rules(config.num_hidden_layers, heads)
+    keys, entries = found.family.keys, found.entries
+    model = outline(found.config, found.heads, found.num_outputs)
+    rules = keys.rules(found.config.num_hidden_layers, found.heads)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     originals = {name: entry for name, entry in entries.items() if name not in keys.copies}
     compare(

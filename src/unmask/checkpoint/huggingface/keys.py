@@ -44,10 +44,14 @@ class KeyTable:
     """Of the encoder; rules with `{layer}` hold for every block."""
     heads: Mapping[str, tuple[Rule, ...]]
     """Of each head, by our name for it."""
-    signs: Mapping[str, str]
-    """The tensor that tells of each head, in order; a later head yields to its `unless`."""
-    unless: Mapping[str, str]
-    """A head that is part of another: where the other is there, it is not one of its own."""
+    signs: Mapping[str, tuple[str, ...]]
+    """The tensors that together tell of each head, in order; a later head yields to its `unless`.
+    """
+    unless: Mapping[str, tuple[str, ...]]
+    """The heads, earlier in `signs`, beside which a head is none of its own: they hold its tensors,
+    or nothing has both."""
+    sized: Mapping[str, str]
+    """The tensor whose rows are the number of outputs, of heads that do not know it themselves."""
     prefix: str
     """What the encoder's names begin with, unless the file holds an encoder alone."""
     outside: tuple[str, ...]
@@ -60,6 +64,8 @@ class KeyTable:
     """Their names that some files hold beside the tensor they must equal."""
     ignored: Mapping[str, str]
     """Their names that carry nothing, and why."""
+    unused: Mapping[str, tuple[str, ...]]
+    """Their names that older files hold although the model reads none of them, by architecture."""
 
     def rules(self, num_layers: int, heads: Collection[str]) -> list[Rule]:
         """Every rule of a model, in the order of its tensors."""
@@ -98,8 +104,12 @@ class KeyTable:
 
     def found_heads(self, names: Collection[str]) -> frozenset[str]:
         """The heads whose tensors are among the canonical names."""
-        found = {head for head, sign in self.signs.items() if sign in names}
-        return frozenset(head for head in found if self.unless.get(head) not in found)
+        found: set[str] = set()
+        for head, signs in self.signs.items():
+            is_there = all(sign in names for sign in signs)
+            if is_there and found.isdisjoint(self.unless.get(head, ())):
+                found.add(head)
+        return frozenset(found)
 
 
 def compare(
@@ -123,8 +133,8 @@ def compare(
     if complaints:
         raise DataError(
             f"{place}: the tensors do not fit config.json: {'; '.join(complaints)}. "
-            "Check that both files come from the same model, and that it is an encoder with "
-            "masked language model or next sentence heads."
+            "Check that both files come from the same model, and that it is an encoder, alone "
+            "or with one of transformers' heads for pretraining or fine-tuning."
         )
 
 

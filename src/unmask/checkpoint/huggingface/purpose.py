@@ -1,0 +1,235 @@
+"""What a fine-tuned head is for: its task and labels, in config.json and unmask.json."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from unmask.checkpoint.assemble import FINE_TUNED, task_of
+from unmask.checkpoint.huggingface.configuration import CONFIG
+from unmask.checkpoint.huggingface.families import Family
+from unmask.checkpoint.huggingface.labels import (
+    checked,
+    label_fields,
+    numbered,
+    read_labels,
+    read_problem_type,
+    short,
+)
+from unmask.checkpoint.huggingface.provenance import PROVENANCE, read_provenance
+from unmask.errors import DataError
+from unmask.tasks.heads import Classifier, PooledClassifier
+from unmask.tasks.task import Model, Task
+
+logger = logging.getLogger(__name__)
+
+_HEADS = {
+    "SequenceClassification": "pooled_classifier",
+    "TokenClassification": "classifier",
+    "QuestionAnswering": "span",
+    "MultipleChoice": "pooled_classifier",
+}
+"""Our head by what a task calls its architecture."""
+_UNLABELLED = {"QuestionAnswering", "MultipleChoice"}
+"""Architectures whose answers are no classes; a config may still count two labels by default."""
+
+
+@runtime_checkable
+class FineTuned(Protocol):
+    """What a folder says of a fine-tuned task: a part of `tasks.task.LabelledTask`."""
+
+    @property
+    def name(self) -> str:
+        """Under which the registry knows it."""
+        ...
+
+    @property
+    def head(self) -> str:
+        """One of `assemble.FINE_TUNED`."""
+        ...
+
+    @property
+    def num_outputs(self) -> int:
+        """Scores that the head gives for each of its rows."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """By class number; empty where the answers are no classes."""
+        ...
+
+    @property
+    def problem_type(self) -> str | None:
+        """Hugging Face's word for the kind of labels."""
+        ...
+
+    @property
+    def architecture(self) -> str | None:
+        """What follows the family's name in transformers' class; None where it has none."""
+        ...
+
+    def stored(self) -> dict[str, Any]:
+        """For unmask.json."""
+        ...
+
+
+def purpose_fields(family: Family, model: Model, task: Task | None) -> dict[str, Any]:
+    """What config.json says of the heads: architecture, and the labels where there are some."""
+    heads = frozenset(model.heads)
+    assert not isinstance(task, FineTuned) or task.head in heads, "the task needs another head"
+    if heads.isdisjoint(FINE_TUNED):
+        return {"architectures": [family.architectures[heads]]}
+    rows = _num_outputs(model)
+    if task is None:
+        return {"architectures": [family.architectures[heads]], **label_fields(numbered(rows))}
+    assert isinstance(task, FineTuned), "a fine-tuned head needs a task that knows its labels"
+    if task.architecture is None:
+        # transformers has no classifier over a mean. As the encoder that it is there, it loads the
+        # folder without inventing a pooler; unmask.json tells us of the classifier.
+        name = family.architectures[frozenset()]
+    else:
+        name = family.fine_tuned[task.architecture]
+    fields: dict[str, Any] = {"architectures": [name], **label_fields(task.labels)}
+    assert len(task.labels) in (0, rows), "the task's labels do not fit the head"
+    return fields if task.problem_type is None else {**fields, "problem_type": task.problem_type}
+
+
+def read_architecture(given: Mapping[str, Any], place: str) -> str | None:
+    """transformers' class for which a config was written, None where it does not say.
+
+    Raises:
+        DataError: Something else stands there.
+    """
+    names = given.get("architectures")
+    if names is None or names == []:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(
+            f"{place}: `architectures` is {short(names)}; expected a list with the name of a class."
+        )
+    return str(names[0])
+
+
+def read_task(
+    folder: Path,
+    given: Mapping[str, Any],
+    family: Family,
+    heads: Collection[str],
+    num_outputs: int,
+) -> Task | None:
+    """What the heads can do: by unmask.json, else by the config `given` and the heads themselves.
+
+    `num_outputs` are the rows of the classifier, 0 where there is none.
+
+    Raises:
+        DataError: A broken or an unknown task, or one that the heads or the labels do not fit.
+    """
+    stored = (read_provenance(folder) or {}).get("task")
+    if stored is not None:
+        return _restored(folder, stored, given, heads, num_outputs)
+    name = read_architecture(given, str(folder / CONFIG))
+    kind = {theirs: ours for ours, theirs in family.fine_tuned.items()}.get(name or "")
+    found = FINE_TUNED & set(heads)
+    if found:
+        (head,) = found
+        if kind is not None:
+            _check_kind(folder, name, kind, head, num_outputs)
+        return _foreign(folder, given, head, name, kind, num_outputs)
+    if kind is not None:
+        logger.warning(
+            "%s: config.json names %s, but the weights hold no such head: read without it.",
+            folder,
+            name,
+        )
+    return task_of(heads)
+
+
+def _check_kind(folder: Path, name: str | None, kind: str, head: str, num_outputs: int) -> None:
+    if _HEADS[kind] != head:
+        raise DataError(
+            f"{folder}: config.json names {name}, which needs a {_HEADS[kind]} head, but the "
+            f"weights hold a {head} head. Check that both files come from the same model."
+        )
+    if kind == "MultipleChoice" and num_outputs != 1:
+        raise DataError(
+            f"{folder}: config.json names {name}, which gives one score a choice, but the "
+            f"classifier has {num_outputs} rows. Check that both files come from the same model."
+        )
+
+
+def _foreign(
+    folder: Path,
+    given: Mapping[str, Any],
+    head: str,
+    name: str | None,
+    kind: str | None,
+    num_outputs: int,
+) -> Task | None:
+    from unmask.tasks import registry  # with the metrics of every task; see `_restored`
+
+    if head == "span" or kind in _UNLABELLED:
+        return registry.foreign(head, name, (), None)
+    place = str(folder / CONFIG)
+    labels = read_labels(given, num_outputs, place) or numbered(num_outputs)
+    return registry.foreign(head, name, labels, read_problem_type(given, place))
+
+
+def _restored(
+    folder: Path,
+    stored: object,
+    given: Mapping[str, Any],
+    heads: Collection[str],
+    num_outputs: int,
+) -> Task | None:
+    from unmask.tasks import registry  # almost a second, which pretrained models need not pay
+
+    place = folder / PROVENANCE
+    if not isinstance(stored, dict):
+        raise DataError(f"{place}: `task` is {short(stored)}; expected an object with its name.")
+    try:
+        task = registry.restore(stored)
+    except DataError as error:
+        raise DataError(f"{place}: {' '.join(str(error).split())[:1000]}") from error
+    needed = task.head if isinstance(task, FineTuned) else "mlm"
+    if needed not in heads:
+        raise DataError(
+            f"{place}: the task `{task.name}` needs a {needed} head; found: "
+            f"{', '.join(sorted(heads)) or 'none'}. Check that the weights are those of this model."
+        )
+    if not isinstance(task, FineTuned):
+        return task_of(heads)
+    if num_outputs not in (0, task.num_outputs):
+        raise DataError(
+            f"{place}: the task `{task.name}` has {task.num_outputs} outputs, but the classifier "
+            f"has {num_outputs} rows. Check that the weights are those of this model."
+        )
+    _check_labels(folder, given, task)
+    return task
+
+
+def _check_labels(folder: Path, given: Mapping[str, Any], task: FineTuned) -> None:
+    labels = checked(task.labels, f"{folder / PROVENANCE}: the task `{task.name}`")
+    if not labels:
+        return
+    theirs = read_labels(given, len(labels), str(folder / CONFIG))
+    if theirs is None:
+        return
+    for one, other in zip(theirs, labels, strict=True):
+        if one != other:
+            raise DataError(
+                f"{folder}: the labels differ: config.json (`id2label`) has {short(one)} where "
+                f"unmask.json (`task`) has {short(other)}. Make them equal, or delete `task` from "
+                "unmask.json to go by config.json alone."
+            )
+
+
+def _num_outputs(model: Model) -> int:
+    """Rows of the classifier, 0 where there is none."""
+    classifiers = (
+        part.classifier
+        for part in model.heads.values()
+        if isinstance(part, Classifier | PooledClassifier)
+    )
+    return next((classifier.out_features for classifier in classifiers), 0)

@@ -1,0 +1,77 @@
+"""What a model folder holds, as far as its small files and its weights' headers tell."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from unmask.checkpoint.huggingface.configuration import CONFIG, read_config
+from unmask.checkpoint.huggingface.families import Family
+from unmask.checkpoint.huggingface.purpose import read_architecture, read_task
+from unmask.checkpoint.huggingface.weights import find_weights
+from unmask.checkpoint.safe import MAX_JSON_BYTES, Entry, contained, read_object
+from unmask.errors import DataError
+from unmask.models.config import BertConfig
+from unmask.tasks.task import Task
+
+MAX_OUTPUTS = 100_000
+"""Rows of a classifier."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Enough to lay out the model; no weight was read."""
+
+    family: Family
+    config: BertConfig
+    entries: Mapping[str, Entry]
+    """The weights' headers by their canonical names."""
+    heads: frozenset[str]
+    num_outputs: int
+    """Rows of the classifier; 0 where there is none."""
+    task: Task | None
+
+
+def survey(folder: Path) -> Survey:
+    """Reads config.json, unmask.json and the headers.
+
+    Raises:
+        DataError: A file is missing or broken, or the task does not fit the heads.
+    """
+    family, config = read_config(folder)
+    given = read_object(contained(folder, CONFIG), MAX_JSON_BYTES)
+    entries = _entries(folder, family, read_architecture(given, str(folder / CONFIG)))
+    heads = family.keys.found_heads(entries)
+    num_outputs = _num_outputs(family, heads, entries)
+    task = read_task(folder, given, family, heads, num_outputs)
+    return Survey(family, config, entries, heads, num_outputs, task)
+
+
+def _entries(folder: Path, family: Family, architecture: str | None) -> dict[str, Entry]:
+    """A copy stands in for its missing original; what the architecture never reads is left out."""
+    keys = family.keys
+    stored = find_weights(folder)
+    entries = {
+        name: stored[as_stored] for name, as_stored in keys.canonical(stored, str(folder)).items()
+    }
+    for copy, original in keys.copies.items():
+        if copy in entries and original not in entries:
+            entries[original] = entries.pop(copy)
+    for kind, names in keys.unused.items():
+        if architecture == family.fine_tuned[kind]:
+            entries = {name: entry for name, entry in entries.items() if name not in names}
+    return entries
+
+
+def _num_outputs(family: Family, heads: Collection[str], entries: Mapping[str, Entry]) -> int:
+    for name in (family.keys.sized[head] for head in heads if head in family.keys.sized):
+        entry = entries[name]
+        rows = entry.shape[0] if entry.shape else 0
+        if not 0 < rows <= MAX_OUTPUTS:
+            raise DataError(
+                f"{entry.file}: `{entry.name}` is of shape {entry.shape}; expected 1 to "
+                f"{MAX_OUTPUTS} rows, one for each label."
+            )
+        return rows
+    return 0

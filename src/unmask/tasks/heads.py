@@ -1,0 +1,60 @@
+"""Heads of the fine-tuning tasks, named by what they are made of; tasks share them."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from unmask.nn.dropout import Dropout
+from unmask.nn.pooling import Pooler
+
+
+class PooledClassifier(nn.Module):
+    """K scores from the pooled `[CLS]`, for classification and multiple choice.
+
+    Devlin et al. 2019, section 4.1; google-research/bert, `run_classifier.py`, `create_model`.
+    """
+
+    def __init__(self, hidden_size: int, num_outputs: int, dropout_rate: float) -> None:
+        super().__init__()
+        self.pooler = Pooler(hidden_size)
+        self.dropout = Dropout(dropout_rate)
+        self.classifier = nn.Linear(hidden_size, num_outputs)
+
+    def forward(self, first_hidden: Tensor) -> Tensor:
+        """(B, D) hidden states of `[CLS]` to (B, K)."""
+        scores: Tensor = self.classifier(self.dropout(self.pooler(first_hidden)))
+        return scores
+
+
+class Classifier(nn.Module):
+    """K scores from each vector: of tokens for tagging, or of pooled sequences.
+
+    Devlin et al. 2019, section 5.3.
+    """
+
+    def __init__(self, hidden_size: int, num_outputs: int, dropout_rate: float) -> None:
+        super().__init__()
+        self.dropout = Dropout(dropout_rate)
+        self.classifier = nn.Linear(hidden_size, num_outputs)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(M, D) to (M, K)."""
+        scores: Tensor = self.classifier(self.dropout(hidden))
+        return scores
+
+
+class SpanHead(nn.Module):
+    """How well an answer starts and ends at each token.
+
+    Devlin et al. 2019, section 4.2: two vectors, without bias there; google-research/bert,
+    `run_squad.py`, and Hugging Face have one, which wins. Softmax over a window cancels it.
+    """
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.outputs = nn.Linear(hidden_size, 2)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(N, D) to (N, 2) logits of start and end."""
+        logits: Tensor = self.outputs(hidden)
+        return logits
