@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from unmask.data.config import ReaderConfig
 from unmask.data.lines import Lines, read_lines
@@ -40,7 +41,8 @@ def _records(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator
                 yield text
 
 
-def _record(line: Lines, source: Source, field: str, rejects: Rejects) -> str | None:
+def parse(line: Lines, source: Source, rejects: Rejects) -> tuple[dict[str, Any], str] | None:
+    """The object on a line, and the line's text; None if it was rejected. Counts no record."""
     content = decode(line, source, rejects)
     if content is None:
         return None
@@ -52,16 +54,26 @@ def _record(line: Lines, source: Source, field: str, rejects: Rejects) -> str | 
     except ValueError as error:
         kind, detail = "broken JSON", str(error)
     else:
-        if isinstance(record, dict) and isinstance(record.get(field), str):
-            text = check_text(record[field], source, line.line, rejects)
-            rejects.num_records += text is not None
-            return text
-        if not isinstance(record, dict):
-            kind, detail = "not a JSON object", type(record).__name__
-        elif field not in record:
-            kind = f"no field `{field}`"
-            detail = f"found {', '.join(list(record)[:10]) or 'none'}; see --reader.text-field"
-        else:
-            kind, detail = f"field `{field}` is no text", type(record[field]).__name__
+        if isinstance(record, dict):
+            return record, content
+        kind, detail = "not a JSON object", type(record).__name__
+    rejects.add(str(source), line.line, kind, detail, content)
+    return None
+
+
+def _record(line: Lines, source: Source, field: str, rejects: Rejects) -> str | None:
+    parsed = parse(line, source, rejects)
+    if parsed is None:
+        return None
+    record, content = parsed
+    if isinstance(record.get(field), str):
+        text = check_text(record[field], source, line.line, rejects)
+        rejects.num_records += text is not None
+        return text
+    if field not in record:
+        kind = f"no field `{field}`"
+        detail = f"found {', '.join(list(record)[:10]) or 'none'}; see --reader.text-field"
+    else:
+        kind, detail = f"field `{field}` is no text", type(record[field]).__name__
     rejects.add(str(source), line.line, kind, detail, content)
     return None

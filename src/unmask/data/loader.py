@@ -24,7 +24,10 @@ class Source(Protocol):
         """Samples of one epoch."""
 
     def batch(self, sample_ids: NDArray[np.int64], epochs: NDArray[np.int64], /) -> Batch:
-        """Packs samples (B,), each as it looks in its epoch (B,), in the order given."""
+        """Packs samples (S,), each as it looks in its epoch (S,), in the order given.
+
+        A sample is one sequence, or as many as the batch's `group_size` says.
+        """
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,12 @@ def step_batches(
 ) -> tuple[list[Batch], Cursor]:
     """Makes this process's micro-batches of one optimizer step, and the next step's cursor.
 
-    `batch_size` counts sequences per optimizer step over all processes; process `rank` takes
-    every `world_size`-th of them. The cursor is the same in all processes.
+    `batch_size` counts samples per optimizer step over all processes, which are sequences or, of
+    some sources, groups of them; process `rank` takes every `world_size`-th. The cursor is the
+    same in all processes.
 
     Raises:
-        UsageError: There are fewer sequences in a step than processes.
+        UsageError: There are fewer samples in a step than processes.
         DataError: The source has no samples.
     """
     if batch_size < world_size:
@@ -92,18 +96,20 @@ def step_batches(
         )
     sample_ids, epochs, after = take(source, cursor, batch_size, seed)
     mine = slice(rank, None, world_size)
-    batch = transform(source.batch(sample_ids[mine], epochs[mine]), epochs[mine])
+    batch = source.batch(sample_ids[mine], epochs[mine])
+    batch = transform(batch, np.repeat(epochs[mine], batch.group_size))
     return split(batch, micro_batch_tokens), after
 
 
 def split(batch: Batch, micro_batch_tokens: int) -> list[Batch]:
-    """Cuts a batch into runs of whole sequences, each of at most `micro_batch_tokens` tokens.
+    """Cuts a batch into runs of whole groups of sequences, of at most `micro_batch_tokens` tokens.
 
-    A sequence longer than that is a micro-batch of its own. The tensors are views.
+    A group longer than that is a micro-batch of its own. The tensors are views.
     """
     micro_batches: list[Batch] = []
     first, tokens = 0, 0
-    for index, length in enumerate(batch.lengths):
+    for index in range(0, len(batch.lengths), batch.group_size):
+        length = sum(batch.lengths[index : index + batch.group_size])
         if index > first and tokens + length > micro_batch_tokens:
             micro_batches.append(_sequences(batch, first, index))
             first, tokens = index, 0
@@ -114,12 +120,15 @@ def split(batch: Batch, micro_batch_tokens: int) -> list[Batch]:
 
 
 def _sequences(batch: Batch, first: int, last: int) -> Batch:
-    """The sequences first..last-1 of a batch."""
+    """The sequences first..last-1 of a batch, which are whole groups."""
     start = sum(batch.lengths[:first])
     tokens = slice(start, start + sum(batch.lengths[first:last]))
     sequences = slice(first, last)
-    # A label is per token or per sequence; the two sizes are equal only if every sequence is one
-    # token long, and then the two slices are equal too.
+    groups = slice(first // batch.group_size, last // batch.group_size)
+    # A label is per token, per sequence or per group. Two of these sizes are equal only if every
+    # sequence is one token long, or every group one sequence, and then the slices are equal too.
+    by_size = {len(batch.lengths) // batch.group_size: groups, len(batch.lengths): sequences}
+    by_size[batch.num_tokens] = tokens
     return replace(
         batch,
         input_ids=batch.input_ids[tokens],
@@ -127,8 +136,5 @@ def _sequences(batch: Batch, first: int, last: int) -> Batch:
         position_ids=batch.position_ids[tokens],
         lengths=batch.lengths[sequences],
         sample_ids=batch.sample_ids[sequences],
-        labels={
-            name: label[tokens if label.shape[0] == batch.num_tokens else sequences]
-            for name, label in batch.labels.items()
-        },
+        labels={name: label[by_size[label.shape[0]]] for name, label in batch.labels.items()},
     )

@@ -43,19 +43,31 @@ class Rejects:
     """Collects rejects, in a file if given one, and decides when there are too many.
 
     The reader counts here what it has seen: `num_records` good and bad, `bytes_read` on disk, and
-    `num_cut_documents` that came in parts for their length.
+    `num_cut_documents` that came in parts for their length. In `notes` it counts, by kind, good
+    records that its settings leave out or that it could mend.
     """
 
-    def __init__(self, max_rate: float, path: Path | None = None) -> None:
-        """Writes one JSON object a line to `path`; `max_rate` is rejects per record."""
+    def __init__(
+        self,
+        max_rate: float,
+        path: Path | None = None,
+        *,
+        setting: str = "--reader.max-reject-rate",
+    ) -> None:
+        """Writes one JSON object a line to `path`; `max_rate` is rejects per record.
+
+        `setting` is what the user calls that rate.
+        """
         self.num_records = 0
         self.bytes_read = 0
         self.num_cut_documents = 0
         self.reasons: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
         self.first: list[Reject] = []
         """The first three, for messages."""
         self.path = path
         self._max_rate = max_rate
+        self._setting = setting
         self._file = path.open("w", encoding="utf-8", newline="\n") if path else None
 
     def __enter__(self) -> Rejects:
@@ -130,9 +142,9 @@ class Rejects:
 
     def _too_many(self) -> DataError:
         return DataError(
-            f"{self._counted()}, more than --reader.max-reject-rate {self._max_rate:g} allows. "
+            f"{self._counted()}, more than {self._setting} {self._max_rate:g} allows. "
             f"The first of them:\n{self._few()}\n"
-            "Repair the input, or raise --reader.max-reject-rate to go on without these records."
+            f"Repair the input, or raise {self._setting} to go on without these records."
         )
 
     def _counted(self) -> str:

@@ -7,6 +7,7 @@ import difflib
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import IO, Any
 
 from unmask.data.config import ReaderConfig
@@ -36,6 +37,50 @@ def read_parquet(source: Source, config: ReaderConfig, rejects: Rejects) -> Iter
     return regroup(_parquet(source, config, rejects), config, rejects)
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The fields of one record of a CSV or TSV file."""
+
+    line: int
+    """Where it begins, from 1."""
+    fields: list[str]
+    fault: tuple[str, str] | None
+    """The kind and the detail of what is wrong with it, as `Rejects.add` takes them."""
+
+
+def rows(
+    source: Source, max_line_bytes: int, rejects: Rejects, *, delimiter: str, quoted: bool
+) -> Iterator[Row]:
+    """The records of a file, the header too, faulty ones included; blank lines have no fields.
+
+    With `quoted`, quotes are doubled inside quotes, which may hold line ends (RFC 4180), else they
+    mean nothing. A line that is too long is a reject at once.
+    """
+    # The limit is the process's own; raising it takes nothing from other users of the module.
+    csv.field_size_limit(max(csv.field_size_limit(), max_line_bytes))
+    lines = _CsvLines(source, max_line_bytes, rejects)
+    if quoted:
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    while True:
+        lines.start_record()
+        fields: list[str] = []
+        fault = None
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            fault = ("broken row", str(error))
+        except _OpenQuote:
+            detail = f"a quote does not end within {max_line_bytes} bytes; skipped these"
+            fault = ("broken row", detail)
+        else:
+            fault = None if lines.bad_byte is None else ("not UTF-8", lines.bad_byte)
+        yield Row(lines.first_line, fields, fault)
+
+
 class _OpenQuote(Exception):
     """A quoted field does not end within the limit."""
 
@@ -43,13 +88,13 @@ class _OpenQuote(Exception):
 class _CsvLines:
     """The lines that `csv.reader` asks for, and what it used up for the record at hand."""
 
-    def __init__(self, source: Source, config: ReaderConfig, rejects: Rejects) -> None:
+    def __init__(self, source: Source, max_line_bytes: int, rejects: Rejects) -> None:
         self.first_line = 1
         self.bad_byte: str | None = None
         self._line = 0
         self._size = 0
-        self._limit = config.max_line_bytes + 1  # with the line's end
-        self._lines = self._read(source, config, rejects)
+        self._limit = max_line_bytes + 1  # with the line's end
+        self._lines = self._read(source, max_line_bytes, rejects)
 
     def start_record(self) -> None:
         self.first_line = self._line + 1
@@ -72,9 +117,9 @@ class _CsvLines:
             return data.decode(errors="replace")
 
     def _read(
-        self, source: Source, config: ReaderConfig, rejects: Rejects
+        self, source: Source, max_line_bytes: int, rejects: Rejects
     ) -> Iterator[tuple[bytes, int]]:
-        for group in read_lines(source, config.max_line_bytes, rejects):
+        for group in read_lines(source, max_line_bytes, rejects):
             self._line = group.line - 1
             offset = group.offset
             for data in group.data.removesuffix(b"\n").split(b"\n"):
@@ -88,18 +133,13 @@ class _CsvLines:
 def _delimited(
     source: Source, config: ReaderConfig, rejects: Rejects, delimiter: str
 ) -> Iterator[str]:
-    # The limit is the process's own; raising it takes nothing from other users of the module.
-    csv.field_size_limit(max(csv.field_size_limit(), config.max_line_bytes))
-    lines = _CsvLines(source, config, rejects)
-    if delimiter == "\t":
-        rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
-    else:
-        rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    records = _records(rows, lines, config)
-    header, fault = next(records, (None, None))
-    if header is None:
+    quoted = delimiter != "\t"
+    records = rows(source, config.max_line_bytes, rejects, delimiter=delimiter, quoted=quoted)
+    first = next(records, None)
+    if first is None:
         return  # the file is empty, or cannot be read, which is a reject already
-    if fault is None and lines.first_line > 1:
+    header, fault = first.fields, first.fault
+    if fault is None and first.line > 1:
         fault = ("line too long", f"expected at most {config.max_line_bytes} bytes")
     if fault is not None:
         raise DataError(
@@ -107,35 +147,17 @@ def _delimited(
             "which names the columns."
         )
     column = _column(source, config.text_field, header)
-    for row, fault in records:
-        if fault is None and row and len(row) != len(header):
-            fault = ("broken row", f"{len(row)} fields, expected {len(header)} as in the header")
+    for row in records:
+        fields, fault = row.fields, row.fault
+        if fault is None and fields and len(fields) != len(header):
+            fault = ("broken row", f"{len(fields)} fields, expected {len(header)} as in the header")
         if fault is not None:
-            rejects.add(str(source), lines.first_line, *fault, delimiter.join(row))
-        elif row:
-            text = check_text(row[column], source, lines.first_line, rejects)
+            rejects.add(str(source), row.line, *fault, delimiter.join(fields))
+        elif fields:
+            text = check_text(fields[column], source, row.line, rejects)
             if text is not None:
                 rejects.num_records += 1
                 yield text
-
-
-def _records(
-    rows: Iterator[list[str]], lines: _CsvLines, config: ReaderConfig
-) -> Iterator[tuple[list[str], tuple[str, str] | None]]:
-    """Each row, and the kind and the detail of what is wrong with it, if anything is."""
-    while True:
-        lines.start_record()
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield [], ("broken row", str(error))
-        except _OpenQuote:
-            detail = f"a quote does not end within {config.max_line_bytes} bytes; skipped these"
-            yield [], ("broken row", detail)
-        else:
-            yield row, None if lines.bad_byte is None else ("not UTF-8", lines.bad_byte)
 
 
 def _column(source: Source, name: str, names: Sequence[str]) -> int:
@@ -156,7 +178,7 @@ def _parquet(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator
     record = 0
     with ExitStack() as stack:
         try:
-            table = parquet.ParquetFile(_seekable(source, stack), pre_buffer=False)
+            table = parquet.ParquetFile(seekable(source, stack), pre_buffer=False)
             _check_column(source, config.text_field, table.schema_arrow)
             for batch in table.iter_batches(batch_size=_ROWS, columns=[config.text_field]):
                 column = batch.column(0)
@@ -175,7 +197,7 @@ def _parquet(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator
     rejects.bytes_read += source.num_bytes
 
 
-def _seekable(source: Source, stack: ExitStack) -> str | IO[bytes]:
+def seekable(source: Source, stack: ExitStack) -> str | IO[bytes]:
     """The file itself, or its content unpacked on disk: Parquet is read from its end."""
     if source.compression is None:
         return str(source.path)

@@ -1,0 +1,1 @@
+"""Labelled examples in their published formats."""

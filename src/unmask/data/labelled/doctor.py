@@ -1,0 +1,77 @@
+"""Examines labelled examples: what will hurt a model that learns from them, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from unmask.data.finding import Finding
+from unmask.data.labelled import balance, lengths, overlap, structure
+from unmask.data.labelled.examples import Example
+from unmask.data.rejects import Rejects
+from unmask.text.tokenizer import Tokenizer
+
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
+def examine(
+    train: Sequence[Example],
+    others: Mapping[str, Sequence[Example]],
+    tokenizer: Tokenizer | None = None,
+    max_length: int | None = None,
+) -> list[Finding]:
+    """Findings about a training set and the others (validation, test) by name, errors first.
+
+    All examples are of one kind. `max_length` is the tokens that the model reads at once; without
+    it the tokenizer's limit counts, and without a tokenizer nothing is said about tokens. Labels,
+    repeats and structure are looked at in all examples, tokens in a sample.
+    """
+    splits = {"train": train, **others}
+    empty = [name for name, examples in splits.items() if not examples]
+    findings = [
+        Finding(
+            "error",
+            f"{name}: no examples",
+            "there is nothing to learn from or to measure on",
+            "check the file and the columns that were read",
+        )
+        for name in empty
+    ]
+    present = {name: examples for name, examples in splits.items() if examples}
+    limit = max_length or (tokenizer.model_max_length if tokenizer is not None else None)
+    findings += balance.about(present)
+    findings += overlap.about(present)
+    findings += structure.about(present)
+    if tokenizer is not None:
+        for name, examples in present.items():
+            findings += lengths.about(name, examples, tokenizer, limit)
+    return in_order(findings)
+
+
+def examine_reading(name: str, rejects: Rejects) -> list[Finding]:
+    """Findings about how a file was read: what was rejected, left out or mended, and how often."""
+    return in_order(_about_reading(name, rejects))
+
+
+def in_order(findings: Iterator[Finding] | list[Finding]) -> list[Finding]:
+    """Errors first, then warnings, then notes."""
+    return sorted(findings, key=lambda finding: _ORDER[finding.severity])
+
+
+def _about_reading(name: str, rejects: Rejects) -> Iterator[Finding]:
+    for reason, count in rejects.reasons.most_common():
+        first = next((reject for reject in rejects.first if reject.reason.startswith(reason)), None)
+        where = f"; first {first.place}: {first.reason}" if first is not None else ""
+        yield Finding(
+            "warning",
+            f"{name}: {count:,} of {rejects.num_records:,} records cannot be read "
+            f"({reason}{where})",
+            "they are neither learnt nor measured",
+            "repair them in the file, or set the columns and labels so that they can be read",
+        )
+    for note, count in rejects.notes.most_common():
+        yield Finding(
+            "note",
+            f"{name}: {count:,} examples {note}",
+            "the figures are about the others, or about the mended ones",
+            "nothing, if that is what you want; else change the file or the setting",
+        )

@@ -1,0 +1,157 @@
+"""Findings about equal examples: within a split, across splits, and with other labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from unmask.data.finding import Finding
+from unmask.data.labelled.balance import Splits
+from unmask.data.labelled.examples import ChoiceExample, Example, QuestionExample, TextExample
+
+_OFTEN = 0.01
+"""Share from which repeats are a warning."""
+_TOLERANCE = 0.1
+"""Numbers for equal texts conflict if they differ by more, as a share of their range."""
+_SHOWN_CHARACTERS = 60
+
+Known = dict[int, Example]
+"""The first example of each content, by the content's hash."""
+
+
+def about(splits: Splits) -> Iterator[Finding]:
+    """Findings about repeats (equal apart from case and spaces), conflicts and blank texts."""
+    known: dict[str, Known] = {}
+    for name, examples in splits.items():
+        known[name] = {}
+        yield from _about_blank(name, examples)
+        yield from _within(name, examples, known[name])
+    names = list(splits)
+    for i, name in enumerate(names):
+        for other in names[i + 1 :]:
+            yield from _across(name, known[name], other, splits[other])
+
+
+def content(example: Example) -> int:
+    """A hash of what is read, not of what is to be said of it; 64 bits."""
+    if isinstance(example, QuestionExample):
+        return hash((_normal(example.question), example.context))
+    if isinstance(example, ChoiceExample):
+        return hash((_normal(example.text), *map(_normal, example.choices)))
+    if isinstance(example, TextExample) and example.text_pair is not None:
+        return hash((_normal(example.text), _normal(example.text_pair)))
+    return hash(_normal(example.text))
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _about_blank(name: str, examples: Sequence[Example]) -> Iterator[Finding]:
+    blank = [example for example in examples if any(not part.strip() for part in parts(example))]
+    if blank:
+        yield Finding(
+            "error" if name == "train" else "warning",
+            f"{name}: {len(blank):,} examples have a blank text, first {blank[0].place}",
+            "a model would learn a label for nothing",
+            "take them out, or name the text's column (--data.columns.text)",
+        )
+
+
+def parts(example: Example) -> tuple[str, ...]:
+    """The texts that a model reads together; of several choices the longest."""
+    if isinstance(example, QuestionExample):
+        return (example.question, example.context)
+    if isinstance(example, ChoiceExample):
+        return (example.text, max(example.choices, key=len, default=""))
+    if isinstance(example, TextExample) and example.text_pair is not None:
+        return (example.text, example.text_pair)
+    return (example.text,)
+
+
+def _within(name: str, examples: Sequence[Example], known: Known) -> Iterator[Finding]:
+    num_repeats = 0
+    conflicts: list[tuple[Example, Example]] = []
+    tolerance = _tolerance(examples)
+    first_repeat = None
+    for example in examples:
+        first = known.setdefault(content(example), example)
+        if first is example:
+            continue
+        num_repeats += 1
+        first_repeat = first_repeat or (first, example)
+        if _differ(first, example, tolerance):
+            conflicts.append((first, example))
+    if first_repeat is not None:
+        share = num_repeats / len(examples)
+        yield Finding(
+            "warning" if share > _OFTEN else "note",
+            f"{name}: {num_repeats:,} of {len(examples):,} examples ({share:.1%}) repeat an "
+            f"earlier one; first {_both(*first_repeat)}",
+            "they count several times, in the loss and in the figures",
+            "remove repeats, unless their number means something",
+        )
+    if conflicts:
+        shown = "; ".join(f"{_both(*pair)}: {_said(*pair)}" for pair in conflicts[:2])
+        yield Finding(
+            "warning",
+            f"{name}: {len(conflicts):,} examples have another label than an equal one before "
+            f"them: {shown}",
+            "no model can be right about both",
+            "decide for one label, or take both out",
+        )
+
+
+def _across(name: str, known: Known, other: str, examples: Sequence[Example]) -> Iterator[Finding]:
+    shared = [example for example in examples if content(example) in known]
+    if shared:
+        share = len(shared) / len(examples)
+        first = known[content(shared[0])]
+        yield Finding(
+            "warning" if share > _OFTEN else "note",
+            f"{other}: {len(shared):,} of {len(examples):,} examples ({share:.1%}) stand in {name} "
+            f"too; first {_both(first, shared[0])}",
+            "figures measured on what was learnt by heart look better than they are",
+            f"take them out of {name}, or split again with the group in --data.columns.group",
+        )
+
+
+def _both(first: Example, second: Example) -> str:
+    text = parts(first)[0]
+    more = "..." if len(text) > _SHOWN_CHARACTERS else ""
+    return f'"{text[:_SHOWN_CHARACTERS]}{more}" at {first.place} and {second.place}'
+
+
+def _label(example: Example) -> object:
+    """What is said of an example, to be compared; None if nothing is known."""
+    if isinstance(example, QuestionExample):
+        return example.is_impossible if example.is_impossible or example.answers else None
+    if isinstance(example, ChoiceExample):
+        return example.label
+    if isinstance(example, TextExample):
+        label = example.label
+        return tuple(sorted(label)) if isinstance(label, tuple) else label
+    return example.tags
+
+
+def _tolerance(examples: Sequence[Example]) -> float:
+    numbers = [label for example in examples if isinstance(label := _label(example), float)]
+    return _TOLERANCE * (max(numbers) - min(numbers)) if numbers else 0.0
+
+
+def _differ(first: Example, second: Example, tolerance: float) -> bool:
+    one, other = _label(first), _label(second)
+    if one is None or other is None:
+        return False
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) > tolerance
+    return one != other
+
+
+def _said(first: Example, second: Example) -> str:
+    one, other = _label(first), _label(second)
+    if isinstance(first, QuestionExample):
+        return "one is impossible, the other not"
+    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+        differing = [pair for pair in zip(one, other, strict=True) if pair[0] != pair[1]]
+        one, other = differing[0]
+    return f"`{one}` and `{other}`"

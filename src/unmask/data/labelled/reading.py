@@ -1,0 +1,111 @@
+"""Files of labelled examples, read one example after another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from unmask.data.labelled import conll, conllu, squad, texts, trees
+from unmask.data.labelled.choices import from_table as choices_of
+from unmask.data.labelled.columns import is_header
+from unmask.data.labelled.config import LabelledConfig
+from unmask.data.labelled.examples import (
+    ChoiceExample,
+    QuestionExample,
+    TaggedExample,
+    TextExample,
+)
+from unmask.data.labelled.files import LabelledFile, find
+from unmask.data.labelled.tables import Table, empty, open_table
+from unmask.data.labelled.words import from_table as words_of
+from unmask.data.rejects import Rejects
+from unmask.data.sources import Source
+
+logger = logging.getLogger(__name__)
+
+E = TypeVar("E", TextExample, ChoiceExample, TaggedExample, QuestionExample)
+
+
+def read_texts(path: Path | str, config: LabelledConfig, rejects: Rejects) -> Iterator[TextExample]:
+    """Texts or pairs with a class, several classes, or a number.
+
+    CSV, TSV (.tsv, .txt), JSON lines, a JSON list or Parquet, the columns set or recognised by
+    name (see `columns`), or sentiment trees; each also .gz and .zst. Records that cannot be read go
+    to `rejects`; what was left out by a setting is counted in `rejects.notes` and logged once.
+
+    Raises:
+        DataError: No such file, not such a file, a column that is not there, too many rejects, or
+            no example at all.
+    """
+    file = find(path, "text", config)
+    if file.format == "trees":
+        return checked(file.source, trees.read(file, config, rejects), rejects)
+    found = texts.from_table(_table(file, config, rejects), config, rejects)
+    return checked(file.source, found, rejects)
+
+
+def read_choices(
+    path: Path | str, config: LabelledConfig, rejects: Rejects
+) -> Iterator[ChoiceExample]:
+    """Texts with choices, out of the tables that `read_texts` reads.
+
+    Raises:
+        DataError: As `read_texts`.
+    """
+    file = find(path, "choice", config)
+    return checked(file.source, choices_of(_table(file, config, rejects), config, rejects), rejects)
+
+
+def read_tagged(
+    path: Path | str, config: LabelledConfig, rejects: Rejects
+) -> Iterator[TaggedExample]:
+    """Sentences of tagged words: CoNLL columns, CoNLL-U, or lists in JSON or Parquet.
+
+    Raises:
+        DataError: As `read_texts`.
+    """
+    file = find(path, "tagged", config)
+    if file.format == "conllu":
+        return checked(file.source, conllu.read(file, config, rejects), rejects)
+    if file.format == "conll":
+        return checked(file.source, conll.read(file, config, rejects), rejects)
+    return checked(file.source, words_of(_table(file, config, rejects), config, rejects), rejects)
+
+
+def read_questions(
+    path: Path | str, config: LabelledConfig, rejects: Rejects
+) -> Iterator[QuestionExample]:
+    """Questions about contexts: SQuAD JSON 1.1 and 2.0, or tables with SQuAD's columns.
+
+    Raises:
+        DataError: As `read_texts`.
+    """
+    file = find(path, "question", config)
+    if file.format == "squad":
+        return checked(file.source, squad.read(file, config, rejects), rejects)
+    found = squad.from_table(_table(file, config, rejects), config, rejects)
+    return checked(file.source, found, rejects)
+
+
+def _table(file: LabelledFile, config: LabelledConfig, rejects: Rejects) -> Table:
+    return open_table(file, config, rejects, lambda cells: is_header(cells, config.columns))
+
+
+def checked(source: Source, examples: Iterator[E], rejects: Rejects) -> Iterator[E]:
+    """The examples; at the end, whether there were enough good ones, and what was done to them.
+
+    Raises:
+        DataError: Too many rejects, or no example at all.
+    """
+    before = rejects.notes.copy()
+    is_empty = True
+    for example in examples:
+        is_empty = False
+        yield example
+    rejects.check()
+    if is_empty:
+        raise empty(source, rejects)
+    for kind, count in (rejects.notes - before).items():
+        logger.warning("%s: %d examples %s", source, count, kind)

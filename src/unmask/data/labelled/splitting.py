@@ -1,0 +1,180 @@
+"""Holding examples out of a training set: by the seed alone, strata in proportion, groups whole."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from math import floor
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from unmask.data.labelled.examples import (
+    ChoiceExample,
+    Example,
+    QuestionExample,
+    TaggedExample,
+    TextExample,
+)
+from unmask.data.randomness import counter_hash
+from unmask.errors import DataError, UsageError
+
+logger = logging.getLogger(__name__)
+
+_STREAM = 0x53504C49
+"""Sets these draws apart from what else is drawn by the same seed."""
+_MOST_QUANTILES = 10
+_SHOWN = 5
+
+E = TypeVar("E", TextExample, ChoiceExample, TaggedExample, QuestionExample)
+
+
+def split(
+    examples: Sequence[E], rate: float, seed: int, *, stratify: bool = True, group: bool = True
+) -> tuple[list[E], list[E]]:
+    """Training and held-out examples, both in their old order; about `rate` of them are held out.
+
+    With `stratify`, each stratum has its share on both sides: classes, each of several classes,
+    tenths of the numbers, kinds of tags, whether a question is impossible. Of classes with one
+    member each, and with `group` of those in one group only, the examples stay in training, and a
+    warning names them. With `group`, examples of one group (questions: of one article, or else of
+    one context) are never on both sides. The draw depends on seed, order and labels.
+
+    Examples, or groups, are looked at in a random order, those with the rarest strata first, and
+    taken where that brings the strata nearer to their shares (after Sechidis et al. 2011, "On the
+    stratification of multi-label data").
+
+    Raises:
+        UsageError: A rate outside 0 to 1.
+        DataError: Nothing could be held out, or nothing would be left.
+    """
+    if not 0.0 < rate < 1.0:
+        raise UsageError(f"a held-out rate of {rate:g}; expected more than 0 and less than 1.")
+    units = _units(examples, group)
+    strata = _strata(examples) if stratify else [("",)] * len(examples)
+    counts = [Counter(stratum for i in unit for stratum in strata[i]) for unit in units]
+    totals: Counter[str] = Counter()
+    spread: Counter[str] = Counter()
+    for count in counts:
+        totals.update(count)
+        spread.update(count.keys())
+    alone = sorted(stratum for stratum, num_units in spread.items() if num_units == 1)
+    if alone and stratify and any(totals[stratum] < len(examples) for stratum in alone):
+        _warn(alone, is_grouped=len(units) < len(examples))
+    chosen = _choose(counts, totals, _targets(totals, set(alone), rate, seed), seed)
+    held = {i for unit, is_held in zip(units, chosen, strict=True) if is_held for i in unit}
+    if not held:
+        what = "groups" if len(units) < len(examples) else "examples"
+        raise DataError(
+            f"no share of {rate:g} can be held out of {len(examples)} examples ({len(units)} "
+            f"{what}, {len(totals)} strata); expected more or smaller ones. Raise the rate, split "
+            "without strata or groups, or give a validation file."
+        )
+    train = [example for i, example in enumerate(examples) if i not in held]
+    return train, [example for i, example in enumerate(examples) if i in held]
+
+
+def _units(examples: Sequence[E], group: bool) -> list[list[int]]:
+    """What is held out together: the positions of each group, or of one example."""
+    if not group:
+        return [[i] for i in range(len(examples))]
+    units: dict[str | int, list[int]] = {}
+    for i, example in enumerate(examples):
+        name = _group(example)
+        units.setdefault(i if name is None else name, []).append(i)
+    return list(units.values())
+
+
+def _group(example: Example) -> str | None:
+    if isinstance(example, TextExample):
+        return example.group
+    if isinstance(example, QuestionExample):
+        return example.context if example.title is None else example.title
+    return None
+
+
+def _strata(examples: Sequence[E]) -> list[tuple[str, ...]]:
+    """The strata of each example, at least one, as text."""
+    numbers = np.array([number for example in examples if (number := _number(example)) is not None])
+    quantiles = min(_MOST_QUANTILES, len(numbers) // 2)
+    inner = np.linspace(0, 1, max(2, quantiles + 1))[1:-1]
+    edges = np.quantile(numbers, inner) if len(numbers) else np.zeros(0)
+    found: list[tuple[str, ...]] = []
+    for example in examples:
+        number = _number(example)
+        if number is not None:
+            found.append((f"quantile {int(np.searchsorted(edges, number, side='right'))}",))
+        else:
+            found.append(_classes(example))
+    return found
+
+
+def _number(example: Example) -> float | None:
+    label = example.label if isinstance(example, TextExample) else None
+    return label if isinstance(label, float) else None
+
+
+def _classes(example: Example) -> tuple[str, ...]:
+    if isinstance(example, TextExample) and isinstance(example.label, str):
+        return (example.label,)
+    if isinstance(example, TextExample) and isinstance(example.label, tuple):
+        return example.label or ("",)
+    if isinstance(example, TaggedExample) and example.tags is not None:
+        return tuple(sorted(set(example.tags)))
+    if isinstance(example, QuestionExample):
+        return ("impossible" if example.is_impossible else "answerable",)
+    return ("",)
+
+
+def _targets(totals: Counter[str], alone: set[str], rate: float, seed: int) -> dict[str, int]:
+    """How many of each stratum to hold out: its share, rounded so that the sum is right too."""
+    names = sorted(totals.keys() - alone)
+    order = np.argsort(_hashes(seed, 1, len(names)), kind="stable")
+    targets = dict.fromkeys(alone, 0)
+    before = 0.0
+    for i in order:
+        after = before + rate * totals[names[i]]
+        number = floor(after + 0.5) - floor(before + 0.5)
+        targets[names[i]] = min(number, totals[names[i]] - 1)
+        before = after
+    return targets
+
+
+def _choose(
+    counts: Sequence[Counter[str]], totals: Counter[str], targets: dict[str, int], seed: int
+) -> list[bool]:
+    """Which units are held out, those with rare strata looked at first, else in random order.
+
+    A unit is taken if its rarest stratum gets nearer to its target by that.
+    """
+    held: Counter[str] = Counter()
+    chosen = [False] * len(counts)
+    rarest = [min(count, key=lambda stratum: (totals[stratum], stratum)) for count in counts]
+    sizes = np.array([totals[stratum] for stratum in rarest], dtype=np.int64)
+    for unit in np.lexsort((_hashes(seed, 0, len(counts)), sizes)).tolist():
+        count, stratum = counts[unit], rarest[unit]
+        if count[stratum] >= 2 * (targets[stratum] - held[stratum]):
+            continue
+        if all(held[name] + number < totals[name] for name, number in count.items()):
+            chosen[unit] = True  # and of each stratum something is left to learn from
+            held.update(count)
+    return chosen
+
+
+def _hashes(seed: int, what: int, number: int) -> npt.NDArray[np.uint64]:
+    return counter_hash(seed, _STREAM, what, np.arange(number))
+
+
+def _warn(alone: Iterable[str], *, is_grouped: bool) -> None:
+    names = list(alone)
+    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    logger.warning(
+        "%s%s: %s; kept for training, so nothing held out measures %s",
+        shown,
+        more,
+        "all in one group" if is_grouped else "one example each",
+        "them" if len(names) > 1 else "it",
+    )

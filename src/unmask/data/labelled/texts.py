@@ -1,0 +1,182 @@
+"""Texts, single or in pairs, with their labels, out of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unmask.data.jsonl import check_text
+from unmask.data.labelled import columns
+from unmask.data.labelled.config import LabelledConfig
+from unmask.data.labelled.examples import TextExample
+from unmask.data.labelled.labels import Fault, LabelReader, NoLabel
+from unmask.data.labelled.tables import Table, Values
+from unmask.data.rejects import Rejects
+from unmask.data.sources import Source
+
+LEFT_OUT = "left out, without a label"
+"""The note that counts examples whose label says that there is none."""
+
+
+@dataclass(frozen=True)
+class TextColumns:
+    """The numbers of a table's columns."""
+
+    text: tuple[int, ...]
+    text_pair: int | None
+    label: tuple[int, ...]
+    """Empty where no labels are read."""
+    id: int | None
+    group: int | None
+
+
+class Ids:
+    """Names for examples, each once."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, int] = {}
+
+    def take(self, value: Any, line: int) -> str:
+        """The id that a value stands for.
+
+        Raises:
+            Fault: None, or an earlier example has it.
+        """
+        name = str(value).strip() if value is not None else ""
+        if not name:
+            raise Fault("no id")
+        first = self._lines.setdefault(name, line)
+        if first != line:
+            raise Fault("duplicate id", f"`{name[:80]}` stands in line {first} already")
+        return name
+
+
+def find_columns(table: Table, config: LabelledConfig) -> TextColumns:
+    """Which columns hold what; see `columns` for the names that are recognised.
+
+    Without a header, one column is the text, two are text and label, and four are CoLA's: source,
+    label, the author's mark, sentence.
+
+    Raises:
+        DataError: No text, or a column that is set and not there.
+    """
+    setting = config.columns
+    text, pair, label = _texts(table, config)
+    if setting.text_pair is not None:
+        pair = columns.position(table, setting.text_pair)
+    if setting.label is not None:
+        several = setting.label if isinstance(setting.label, tuple) else (setting.label,)
+        found = (columns.position(table, column) for column in several)
+        label = tuple(number for number in found if number is not None)
+    if config.labels == "none":
+        label = ()
+    return TextColumns(
+        text,
+        pair if pair not in text else None,
+        label,
+        columns.find(table, setting.id, columns.IDS),
+        columns.find(table, setting.group, columns.GROUPS),
+    )
+
+
+def _texts(
+    table: Table, config: LabelledConfig
+) -> tuple[tuple[int, ...], int | None, tuple[int, ...]]:
+    """Text, pair and label, of which the last two may be set otherwise."""
+    known = columns.recognised(table, columns.LABELS)
+    label = () if known is None else (known,)
+    text = config.columns.text
+    if text is not None and text != ():
+        several = text if isinstance(text, tuple) else (text,)
+        found = (columns.position(table, column) for column in several)
+        return tuple(number for number in found if number is not None), None, label
+    for first, second in columns.PAIRS:
+        pair = columns.recognised(table, (first,)), columns.recognised(table, (second,))
+        if pair[0] is not None and pair[1] is not None:
+            return (pair[0],), pair[1], label
+    single = columns.recognised(table, columns.TEXTS)
+    if single is not None:
+        return (single,), None, label
+    if not table.has_names and config.columns.label is None and config.columns.text_pair is None:
+        if len(table.names) <= 2:
+            return (0,), None, (1,) if len(table.names) == 2 else ()
+        if len(table.names) == 4 and table.first[1] in ("0", "1") and len(table.first[2]) <= 3:
+            return (3,), None, (1,)
+    raise columns.missing(table, "text", columns.TEXTS)
+
+
+def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterator[TextExample]:
+    """The examples of a table; what is wrong with a row goes to the rejects.
+
+    Raises:
+        DataError: A column that is not there.
+    """
+    found = find_columns(table, config)
+    names = [table.names[number] for number in found.label]
+    classes = table.class_names.get(names[0], ()) if len(names) == 1 else ()
+    labels = LabelReader(config, names, classes) if names else None
+    ids = Ids()
+    for line, values in table.rows:
+        try:
+            example = _example(table.source, line, values, found, labels, ids)
+        except NoLabel:
+            rejects.num_records += 1
+            rejects.notes[LEFT_OUT] += 1
+        except Fault as fault:
+            rejects.add(str(table.source), line, fault.kind, fault.detail, excerpt(values))
+        else:
+            if _is_text(example, table.source, line, rejects):
+                rejects.num_records += 1
+                yield example
+
+
+def _example(
+    source: Source,
+    line: int,
+    values: Values,
+    found: TextColumns,
+    labels: LabelReader | None,
+    ids: Ids,
+) -> TextExample:
+    group = None if found.group is None else values[found.group]
+    label = None if labels is None else labels.read([values[i] for i in found.label])
+    text = " ".join(required_text(values[i]) for i in found.text)
+    pair = found.text_pair
+    second = None if pair is None else required_text(values[pair], "second text")
+    # Last, for a reject leaves its id to others.
+    name = str(line) if found.id is None else ids.take(values[found.id], line)
+    return TextExample(
+        name,
+        text,
+        second,
+        label,
+        None if group is None or group == "" else str(group),
+        f"{source}:{line}",
+    )
+
+
+def required_text(value: Any, name: str = "text") -> str:
+    """A value that has to be text which is not blank.
+
+    Raises:
+        Fault: It is not.
+    """
+    if isinstance(value, str):
+        text = value.replace("\r\n", "\n") if "\r" in value else value
+        if text and not text.isspace():
+            return text
+    elif value is not None:
+        raise Fault(f"{name} is no text", type(value).__name__)
+    raise Fault(f"empty {name}")
+
+
+def _is_text(example: TextExample, source: Source, line: int, rejects: Rejects) -> bool:
+    """False if a NUL or a lone surrogate, which no file can hold, has made it a reject."""
+    both = example.text if example.text_pair is None else f"{example.text} {example.text_pair}"
+    return check_text(both, source, line, rejects) is not None
+
+
+def excerpt(values: Sequence[Any]) -> str:
+    """A row as a reject shows it."""
+    return "\t".join(str(value)[:120] for value in values)
