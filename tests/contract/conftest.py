@@ -1,16 +1,22 @@
-"""One optimizer step of the real loop, with its gradient caught instead of applied."""
+"""One step of the real loop with its gradient caught, and little data sets for every task."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from unmask.data.labelled.examples import TextExample
+from unmask.tasks.registry import TASKS
 from unmask.tasks.task import Model
+from unmask.text.config import TokenizerConfig
+from unmask.text.tokenizer import Tokenizer
+from unmask.text.train import train_wordpiece
 
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 1e-5}
 """Largest difference, as a share of the model's largest gradient entry."""
@@ -85,3 +91,98 @@ def assert_same_step() -> Callable[[Step, Step, torch.dtype], None]:
         assert {n: d for n, d in differences.items() if not d <= tolerance} == {}
 
     return check
+
+
+WORDS = ("good", "bad", "film", "plot", "very", "not", "a", "the", "was", "dull", "great", ".")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task with its settings, examples, and what a perfect model would give."""
+
+    task: str
+    settings: dict[str, Any]
+    examples: Callable[[], list[Any]]
+    perfect: Callable[[Any, Sequence[Any]], list[Any]]
+    """The scores of a model that knows the labels."""
+    best: float = 1.0
+    """What the task's metric is then."""
+
+    def begin(self) -> Any:
+        """The task for the examples."""
+        kind = TASKS[self.task]
+        return kind.begin(kind.config.model_validate(self.settings), self.examples())
+
+
+def _sentence(i: int) -> str:
+    return " ".join(WORDS[(i * 7 + j * (i % 3 + 1)) % len(WORDS)] for j in range(3 + i % 9))
+
+
+def texts(label: Callable[[int], Any], *, pairs: bool = False) -> Callable[[], list[TextExample]]:
+    """Eight different texts."""
+
+    def make() -> list[TextExample]:
+        return [
+            TextExample(
+                str(i), _sentence(i), _sentence(i + 5) if pairs else None, label(i), None, f"x:{i}"
+            )
+            for i in range(8)
+        ]
+
+    return make
+
+
+def _one_hot(task: Any, examples: Sequence[Any]) -> list[Any]:
+    rows = [task.targets.row(example)[0] for example in examples]
+    return [20.0 * (np.arange(task.num_outputs) == row) - 10.0 for row in rows]
+
+
+def _several_hot(task: Any, examples: Sequence[Any]) -> list[Any]:
+    return [20.0 * task.targets.row(example)[0] - 10.0 for example in examples]
+
+
+def _numbers(task: Any, examples: Sequence[Any]) -> list[Any]:
+    return [task.targets.row(example) for example in examples]
+
+
+CASES: dict[str, Case] = {
+    "classification": Case("classification", {}, texts(lambda i: "abc"[i % 3]), _one_hot),
+    "pairs": Case("classification", {}, texts(lambda i: "ab"[i % 2], pairs=True), _one_hot),
+    "mean-pooled": Case(
+        "classification", {"pooling": "mean"}, texts(lambda i: "ab"[i % 2]), _one_hot
+    ),
+    "weighted": Case(
+        "classification",
+        {"class_weights": "balanced", "focal_gamma": 2.0, "label_smoothing": 0.1},
+        texts(lambda i: "ab"[i % 3 == 0]),
+        _one_hot,
+    ),
+    "several-labels": Case(
+        "classification",
+        {"kind": "multi"},
+        texts(lambda i: tuple(name for name in "abc" if i % (ord(name) - 95) == 0) or ("a",)),
+        _several_hot,
+    ),
+    "regression": Case(
+        "classification", {"kind": "regression"}, texts(lambda i: i / 2.0), _numbers
+    ),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    """Every case in turn."""
+    found: Case = request.param
+    return found
+
+
+@pytest.fixture(scope="session")
+def covered() -> set[str]:
+    """The tasks that have a case."""
+    return {case.task for case in CASES.values()}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    """Knows the words of the cases."""
+    return train_wordpiece([" ".join(WORDS)] * 4, TokenizerConfig(vocab_size=60, min_frequency=1))

@@ -41,7 +41,10 @@ class ClassificationConfig(WindowConfig):
 
 
 class MultipleChoiceConfig(WindowConfig):
-    """One score for each choice, the best of which is the answer (SWAG in Devlin et al. 2019)."""
+    """One score for each choice, the best of which is the answer (SWAG in Devlin et al. 2019).
+
+    The scores of a long text's windows, in each of which the choices are whole, are averaged.
+    """
 
 
 class TaggingConfig(WindowConfig):
@@ -50,13 +53,18 @@ class TaggingConfig(WindowConfig):
     In a long text each word is judged in the window where it has most context on both sides.
     """
 
+    scheme: Literal["auto", "iob1", "iob2", "bioes", "plain"] = "auto"
+    """How spans of words are written as tags; plain takes any tag as it is, auto finds out from the
+    training data."""
     subwords: Literal["first", "all"] = "first"
-    """Which pieces of a word are labelled in training; prediction reads the first (Devlin et al.
-    2019, section 5.3)."""
+    """Which pieces of a word are labelled in training: the first (Devlin et al. 2019, section 5.3),
+    or all, `I-X` after `B-X`."""
     decoding: Literal["argmax", "repair", "viterbi"] = "argmax"
     """The best tag of each word, the same made legal afterwards, or the best legal sequence."""
     aggregation: Literal["none", "simple", "first", "average", "max"] = "simple"
-    """How neighbouring words become groups; named as in transformers' pipelines."""
+    """How pieces make words and words groups, as in transformers' pipelines. A word's tag is its
+    first piece's, or for average and max rests on all its pieces; so simple, which groups pieces
+    there, is first here. none: no groups."""
 
 
 class QuestionAnsweringConfig(WindowConfig):
@@ -65,15 +73,27 @@ class QuestionAnsweringConfig(WindowConfig):
     max_length: int | None = Field(default=384, ge=32)
     """Most tokens of a window, specials included (google-research/bert, `run_squad.py`)."""
     stride: int = Field(default=128, ge=0)
-    """Tokens that two neighbouring windows of a context share."""
+    """Tokens that two neighbouring windows of a context share, at most half of what a window holds
+    of it."""
     max_question_length: int = Field(default=64, ge=1)
-    """Tokens of a question; what is longer is cut, with a warning (`run_squad.py`)."""
+    """Tokens of a question, at most half of a window; what is longer is cut, with a warning
+    (`run_squad.py`)."""
     max_answer_length: int = Field(default=30, ge=1)
     """Most tokens of an answer (`run_squad.py`)."""
     n_best: int = Field(default=20, ge=1)
     """Candidates kept of each question, over all its windows."""
-    unanswerable: bool = True
-    """Whether a question may have no answer (SQuAD 2.0), scored by the span `[CLS]`..`[CLS]`."""
+    unanswerable: bool | None = None
+    """Whether a question may have no answer (SQuAD 2.0), scored by the span `[CLS]`..`[CLS]`;
+    without it, whether the training data has such questions."""
     no_answer_threshold: float = 0.0
-    """No answer is given where its score exceeds the best span's by more than this; tuned on the
-    validation data."""
+    """No answer is given where its score exceeds the best span's by more than this, in logits;
+    tuned on the validation data."""
+
+
+TASK_CONFIGS: dict[str, type[WindowConfig]] = {
+    "classification": ClassificationConfig,
+    "multiple-choice": MultipleChoiceConfig,
+    "tagging": TaggingConfig,
+    "qa": QuestionAnsweringConfig,
+}
+"""The settings of each task that can be fine-tuned, by its name."""

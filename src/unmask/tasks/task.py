@@ -13,6 +13,7 @@ from unmask.batch import Batch
 from unmask.data.windows import Window
 from unmask.nn.encoder import Encoder
 from unmask.tasks.config import WindowConfig
+from unmask.tasks.metrics.resampling import Bootstrap, Interval
 from unmask.text.tokenizer import Tokenizer
 
 Outputs = Mapping[str, Tensor]
@@ -71,20 +72,33 @@ _Scores = TypeVar("_Scores")
 class LabelledTask(Task, Protocol[_Example, _Scores]):
     """A task with labelled examples: fine-tuned, evaluated, and asked about texts."""
 
-    head: str
-    """The head's name by its structure, see `tasks.heads`."""
-    num_outputs: int
-    """Scores that the head gives for each of its rows."""
-    labels: tuple[str, ...]
-    """By class number; empty where the answers are no classes."""
-    problem_type: str | None
-    """Hugging Face's word for the kind of labels."""
-    architecture: str | None
-    """What follows the family's name in transformers' class; None where it has no such class."""
-    metric: str
-    """The score by which models are chosen; higher is better."""
-    config: WindowConfig
-    """The task's own settings."""
+    @property
+    def config(self) -> WindowConfig:
+        """The task's own settings."""
+
+    @property
+    def head(self) -> str:
+        """The head's name by its structure, see `tasks.heads`."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Scores that the head gives for each of its rows."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """By class number; empty where the answers are no classes."""
+
+    @property
+    def problem_type(self) -> str | None:
+        """Hugging Face's word for the kind of labels."""
+
+    @property
+    def architecture(self) -> str | None:
+        """What follows the family's name in transformers' class; None where it has none."""
+
+    @property
+    def metric(self) -> str:
+        """The score by which models are chosen; higher is better."""
 
     def encode(
         self, examples: Sequence[_Example], tokenizer: Tokenizer, longest: int
@@ -112,6 +126,12 @@ class LabelledTask(Task, Protocol[_Example, _Scores]):
 
     def score(self, examples: Sequence[_Example], scores: Sequence[_Scores]) -> dict[str, float]:
         """The metrics over labelled examples, 0..1 where they are shares; `metric` among them."""
+        ...
+
+    def intervals(
+        self, examples: Sequence[_Example], scores: Sequence[_Scores], bootstrap: Bootstrap
+    ) -> dict[str, Interval]:
+        """The same scores with bootstrap confidence intervals."""
         ...
 
     def tuned(self, examples: Sequence[_Example], scores: Sequence[_Scores]) -> Self:

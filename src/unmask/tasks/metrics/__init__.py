@@ -1,0 +1,1 @@
+"""How good predictions are, how sure that figure is, and what to tune on validation data."""

@@ -1,0 +1,220 @@
+"""Multiple choice: which of several continuations or answers goes with a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+from torch import Tensor, nn
+
+from unmask.batch import IGNORED, Batch
+from unmask.data.labelled.examples import ChoiceExample
+from unmask.data.windows import Window
+from unmask.errors import DataError
+from unmask.tasks.config import MultipleChoiceConfig
+from unmask.tasks.encoding import Ids, encode_texts, spans
+from unmask.tasks.losses import cross_entropy, widened
+from unmask.tasks.metrics.resampling import Bootstrap, Interval, mean_interval
+from unmask.tasks.task import Outputs, Prediction, Term
+from unmask.text.special import SpecialIds
+from unmask.text.tokenizer import Tokenizer
+
+_TERM = "choice"
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class MultipleChoice:
+    """One score for the text with each choice, softmax over the choices (Devlin et al. 2019, 4.4).
+
+    The choices of a question are a group of sequences in the batch, and share one label.
+    """
+
+    config: MultipleChoiceConfig
+
+    name = "multiple-choice"
+    head = "pooled_classifier"
+    num_outputs = 1
+    labels: tuple[str, ...] = ()
+    problem_type = None
+    architecture = "MultipleChoice"
+    metric = "accuracy"
+
+    @classmethod
+    def begin(cls, config: MultipleChoiceConfig, examples: Sequence[ChoiceExample]) -> Self:
+        """The task for these training examples.
+
+        Raises:
+            DataError: An unlabelled example, or one with another number of choices than the first.
+        """
+        for example in examples:
+            _label(example)
+            if len(example.choices) != len(examples[0].choices):
+                raise DataError(
+                    f"{example.place}: has {len(example.choices)} choices, but "
+                    f"{examples[0].place} has {len(examples[0].choices)}; expected the same number "
+                    "in every example to train on. Leave out the others."
+                )
+        return cls(config)
+
+    @classmethod
+    def foreign(cls) -> Self:
+        """The task of a model that another tool wrote."""
+        return cls(MultipleChoiceConfig())
+
+    @classmethod
+    def restore(cls, stored: Mapping[str, Any]) -> Self:
+        """From what `stored` gave."""
+        return cls(MultipleChoiceConfig.model_validate(stored["config"]))
+
+    def stored(self) -> dict[str, Any]:
+        """The settings."""
+        return {"name": self.name, "config": self.config.model_dump(mode="json")}
+
+    # --- training
+
+    def rows(self, batch: Batch) -> Tensor | None:
+        """Each sequence's `[CLS]`."""
+        return batch.starts()
+
+    def outputs(self, heads: nn.ModuleDict, hidden: Tensor, _batch: Batch) -> Outputs:
+        """(B, 1) logits."""
+        return {_TERM: heads[self.head](hidden)}
+
+    def counts(self, batch: Batch) -> dict[str, float]:
+        """Questions."""
+        return {_TERM: float((batch.labels[_TERM] != IGNORED).sum())}
+
+    def loss(self, outputs: Outputs, batch: Batch) -> list[Term]:
+        """The summed cross-entropy of the right choice."""
+        logits = outputs[_TERM].view(-1, batch.group_size)  # (questions, choices)
+        return [Term(_TERM, 1.0, cross_entropy(logits, batch.labels[_TERM]))]
+
+    # --- examples
+
+    def encode(
+        self, examples: Sequence[ChoiceExample], tokenizer: Tokenizer, longest: int
+    ) -> list[list[Window]]:
+        """`[CLS]` text `[SEP]` choice `[SEP]`, the choice as segment 1; one group after another.
+
+        A text that does not fit beside the longest choice is windowed, each window with every
+        choice; in training each of these groups is a question with the same label. A choice that
+        fills more than half of the room is cut to that.
+
+        Raises:
+            DataError: A label that is none of the choices.
+        """
+        longest = min(longest, self.config.max_length or longest)
+        texts = iter(encode_texts([example.text for example in examples], tokenizer))
+        every = [choice for example in examples for choice in example.choices]
+        choices = iter(encode_texts(every, tokenizer))
+        encoded: list[list[Window]] = []
+        for example in examples:
+            several = [next(choices) for _ in example.choices]
+            label = None if example.label is None else _label(example)
+            text, stride = next(texts), self.config.stride
+            encoded.append(_groups(text, several, label, tokenizer.special, longest, stride))
+        return encoded
+
+    def results(self, outputs: Outputs, _batch: Batch, /) -> list[NDArray[np.float32]]:
+        """(1,) the logit of each sequence."""
+        return list(widened(outputs[_TERM]).cpu().numpy())
+
+    def merge(
+        self, example: ChoiceExample, _windows: Sequence[Window], results: Sequence[Floats], /
+    ) -> Floats:
+        """(choices,) the mean over the text's windows of each choice's logit."""
+        logits = np.concatenate(results).reshape(-1, len(example.choices))
+        merged: Floats = logits.mean(axis=0)
+        return merged
+
+    def decode(self, example: ChoiceExample, scores: Floats, /) -> Prediction:
+        """`choice` is its number from 0, `label` its text; with its `score` and all `scores`."""
+        found = _probabilities(scores).tolist()
+        best = int(np.argmax(found))
+        return {
+            "choice": best,
+            "label": example.choices[best],
+            "score": found[best],
+            "scores": found,
+        }
+
+    def score(
+        self, examples: Sequence[ChoiceExample], scores: Sequence[Floats]
+    ) -> dict[str, float]:
+        """`accuracy`, and `log_loss` in nats."""
+        return {name: float(values.mean()) for name, values in _judged(examples, scores).items()}
+
+    def intervals(
+        self, examples: Sequence[ChoiceExample], scores: Sequence[Floats], bootstrap: Bootstrap
+    ) -> dict[str, Interval]:
+        """The same with bootstrap intervals."""
+        judged = _judged(examples, scores)
+        return {name: mean_interval(values, bootstrap) for name, values in judged.items()}
+
+    def tuned(self, _examples: Sequence[ChoiceExample], _scores: Sequence[Floats]) -> Self:
+        """As it is."""
+        return self
+
+
+def _groups(
+    text: Ids,
+    choices: Sequence[Ids],
+    label: int | None,
+    ids: SpecialIds,
+    longest: int,
+    stride: int,
+) -> list[Window]:
+    """The windows of the text, each with all choices in their order."""
+    room = longest - 3
+    most = max(map(len, choices))
+    if len(text) + most > room:
+        choices = [choice[: room // 2] for choice in choices]
+        most = min(most, room // 2)
+    windows: list[Window] = []
+    for start, stop in spans(len(text), room - most, stride):
+        head = np.concatenate([[ids.cls], text[start:stop], [ids.sep]])
+        for i, choice in enumerate(choices):
+            labels = {} if label is None else {_TERM: np.array([label][: i == 0], dtype=np.int64)}
+            tokens = np.concatenate([head, choice, [ids.sep]])
+            windows.append(Window(tokens, len(head), labels, group_size=len(choices)))
+    return windows
+
+
+def _label(example: ChoiceExample) -> int:
+    """The number of the right choice.
+
+    Raises:
+        DataError: There is none.
+    """
+    if example.label is None:
+        raise DataError(f"{example.place}: has no label.")
+    if not 0 <= example.label < len(example.choices):
+        raise DataError(
+            f"{example.place}: label {example.label} is none of {len(example.choices)} choices; "
+            f"expected a number from 0 to {len(example.choices) - 1}."
+        )
+    return example.label
+
+
+def _judged(examples: Sequence[ChoiceExample], scores: Sequence[Floats]) -> dict[str, Floats]:
+    """(B,) each of every question."""
+    labels = [_label(example) for example in examples]
+    pairs = list(zip(scores, labels, strict=True))
+    return {
+        "accuracy": np.array([float(logits.argmax() == label) for logits, label in pairs]),
+        "log_loss": np.array([-_log_probabilities(logits)[label] for logits, label in pairs]),
+    }
+
+
+def _log_probabilities(logits: Floats) -> Floats:
+    found: Floats = special.log_softmax(np.asarray(logits, np.float64))
+    return found
+
+
+def _probabilities(logits: Floats) -> Floats:
+    return np.exp(_log_probabilities(logits))

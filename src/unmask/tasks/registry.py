@@ -1,0 +1,94 @@
+"""Every task by its name: how it begins with examples, and how it comes back from a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from unmask.data.labelled import reading
+from unmask.data.labelled.config import LabelledConfig
+from unmask.data.rejects import Rejects
+from unmask.errors import DataError
+from unmask.tasks.classification import Classification
+from unmask.tasks.config import (
+    ClassificationConfig,
+    MultipleChoiceConfig,
+    QuestionAnsweringConfig,
+    TaggingConfig,
+)
+from unmask.tasks.masked_lm import MaskedLM
+from unmask.tasks.multiple_choice import MultipleChoice
+from unmask.tasks.qa import QuestionAnswering
+from unmask.tasks.tagging import Tagging
+from unmask.tasks.task import LabelledTask, Task
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of a task before there are examples or weights."""
+
+    config: type[BaseModel]
+    """Its settings."""
+    read: Callable[[Path | str, LabelledConfig, Rejects], Iterator[Any]]
+    """The examples of a file."""
+    begin: Callable[[Any, Sequence[Any]], LabelledTask[Any, Any]]
+    """The task with these settings for these training examples."""
+    restore: Callable[[Mapping[str, Any]], LabelledTask[Any, Any]]
+    """From what `stored` gave."""
+
+
+TASKS: dict[str, Kind] = {
+    "classification": Kind(
+        ClassificationConfig, reading.read_texts, Classification.begin, Classification.restore
+    ),
+    "multiple-choice": Kind(
+        MultipleChoiceConfig, reading.read_choices, MultipleChoice.begin, MultipleChoice.restore
+    ),
+    "tagging": Kind(TaggingConfig, reading.read_tagged, Tagging.begin, Tagging.restore),
+    "qa": Kind(
+        QuestionAnsweringConfig,
+        reading.read_questions,
+        QuestionAnswering.begin,
+        QuestionAnswering.restore,
+    ),
+}
+
+
+def restore(stored: Mapping[str, Any]) -> Task:
+    """The task that a folder keeps.
+
+    Raises:
+        DataError: An unknown name, or fields that do not make the task.
+    """
+    name = stored.get("name")
+    try:
+        if name == MaskedLM.name:
+            return MaskedLM(next_sentence=bool(stored.get("next_sentence")))
+        return TASKS[str(name)].restore(stored)
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        raise DataError(
+            f"unmask.json: `task` is {str(stored)[:200]}, which is none of "
+            f"{', '.join((MaskedLM.name, *TASKS))} as they are written here ({error!r})."
+        ) from error
+
+
+def foreign(
+    head: str, architecture: str | None, labels: tuple[str, ...], problem_type: str | None
+) -> Task | None:
+    """The task of a model that another tool wrote, with default settings; None if there is none.
+
+    `head` is a name of `tasks.heads`, `architecture` that of transformers' class.
+    """
+    if head == "pooled_classifier":
+        if (architecture or "").endswith("ForMultipleChoice"):
+            return MultipleChoice.foreign()
+        return Classification.foreign(labels, problem_type)
+    if head == "span":
+        return QuestionAnswering.foreign()
+    if head == "classifier" and (architecture or "").endswith("ForTokenClassification"):
+        return Tagging.foreign(labels)
+    return None
