@@ -135,6 +135,7 @@ def threads() -> None:
 
 def neighbours() -> None:
     """0006: the same three minutes of pretraining from random heads and from neighbours."""
+    from unmask.recipe.config import Pretrain
     from unmask.recipe.files import load
     from unmask.recipe.pretrain import pretrain
 
@@ -151,7 +152,7 @@ def neighbours() -> None:
                 "validation": corpora["heldout"],
                 "train": {"minutes": 3.0, "evaluate_every": 10_000},
             }
-            recipe = load(root / "recipes" / "demo.toml", flags)
+            recipe = load(root / "recipes" / "demo.toml", flags, Pretrain)
             result = pretrain(corpora["train"], Path(folder, start), recipe, say=lambda _: None)
             figures = ", ".join(f"{n} {v:.3f}" for n, v in result.figures().items())
             print(f"  {start:<12} {figures}")

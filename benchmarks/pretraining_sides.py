@@ -128,6 +128,7 @@ def theirs(arguments: argparse.Namespace) -> None:
 
 
 def ours(arguments: argparse.Namespace) -> None:
+    from unmask.recipe.config import Pretrain
     from unmask.recipe.files import load
     from unmask.recipe.pretrain import pretrain
     from unmask.train.log import METRICS_FILE, read_metrics
@@ -143,7 +144,7 @@ def ours(arguments: argparse.Namespace) -> None:
         },
     }
     run = arguments.curve.with_suffix("")
-    result = pretrain(training, run, load(arguments.recipe, flags), resume=True)
+    result = pretrain(training, run, load(arguments.recipe, flags, Pretrain), resume=True)
     lines = [line for line in read_metrics(run / METRICS_FILE) if "validation_mlm_loss" in line]
     lines[-1]["recomputed_mlm_loss"] = recomputed(result.folder, held_out)
     arguments.curve.write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from unmask.recipe.config import Pretrain
 from unmask.recipe.files import load
 from unmask.recipe.pretrain import pretrain
 from unmask.train.log import METRICS_FILE, read_metrics
@@ -16,7 +17,7 @@ RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").rglob("*.toml
 
 def shrunk(path: Path) -> dict[str, Any]:
     """Flags that leave a recipe's kind of run as it is, and take its size."""
-    whole = load(path, {})
+    whole = load(path, {}, Pretrain)
     train: dict[str, Any] = {"steps": 2, "batch_size": 4, "sequence_length": 32}
     if whole.train.initial_sequence_length is not None:
         train |= {"initial_sequence_length": 16, "sequence_warmup_rate": 0.5}
@@ -39,7 +40,7 @@ def test_there_are_recipes() -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipe_runs_two_steps(path: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     flags = shrunk(path)
-    recipe, whole = load(path, flags), load(path, {})
+    recipe, whole = load(path, flags, Pretrain), load(path, {}, Pretrain)
 
     result = pretrain(tiny_corpus, tmp_path / "run", recipe, say=lambda _: None)
 

@@ -5,12 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails
 
 from unmask.data.config import MaskingConfig
+from unmask.data.labelled.config import LabelledConfig
 from unmask.models.config import PRESETS, BertConfig, Preset
-from unmask.train.config import OptimConfig, PretrainingConfig
+from unmask.tasks.config import TASK_CONFIGS, WindowConfig
+from unmask.train.config import (
+    FinetuningConfig,
+    FinetuningOptimConfig,
+    OptimConfig,
+    PretrainingConfig,
+)
 
 InitialAttention = Literal["random", "neighbours"]
 
@@ -86,12 +100,65 @@ class Pretrain(BaseModel):
         )
 
 
+class Finetune(BaseModel):
+    """A fine-tuning run: for which task, from which examples, and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    task: Literal["classification", "multiple-choice", "tagging", "qa"]
+    """What is learned."""
+    settings: SerializeAsAny[WindowConfig]
+    """The task's own settings."""
+    data: LabelledConfig = LabelledConfig()
+    """How files become examples."""
+    validation_rate: float = Field(default=0.1, gt=0.0, lt=1.0)
+    """Share of the training examples held out where no validation file is given: stratified by
+    label, a group never on both sides."""
+    max_examples: int | None = Field(default=None, ge=1)
+    """Most training examples, drawn by a shuffle that is the same in every run; without it all."""
+    metric: str | None = None
+    """The score by which the best weights are chosen, higher being better; without it the task's
+    own."""
+    freeze: str | None = None
+    """Keeps weights as they are: `encoder`, `embeddings`, or the N lowest blocks with them."""
+    reinitialise: int = Field(default=0, ge=0)
+    """Top blocks that begin with fresh weights (Zhang et al. 2021, arXiv 2006.05987)."""
+    dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    """Share zeroed while training; without it as the model was pretrained."""
+    seeds: int = Field(default=1, ge=1, le=100)
+    """Runs with seeds `train.seed`, `train.seed` + 1, ...; the best on validation is published."""
+    baselines: bool = True
+    """Also scores what no fine-tuning would come to: TF-IDF with logistic regression, and a linear
+    probe of the frozen encoder."""
+    train: FinetuningConfig = FinetuningConfig()
+    """How long, how much at once, how often to look up."""
+    optim: FinetuningOptimConfig = FinetuningOptimConfig()
+    """How a gradient becomes a step."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_of_the_task(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("task") not in TASK_CONFIGS:
+            return given
+        settings = given.get("settings") or {}
+        if isinstance(settings, dict):
+            settings = TASK_CONFIGS[given["task"]].model_validate(settings)
+        return {**given, "settings": settings}
+
+    @model_validator(mode="after")
+    def _can_be_trained(self) -> Self:
+        if self.optim.name == "muon" and self.optim.layer_decay != 1.0:
+            raise ValueError("optim.layer_decay works with optim.name adamw only")
+        return self
+
+
 class Evaluate(BaseModel):
     """How a model is measured on text that it was not trained on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    sequence_length: int = Field(default=128, ge=8)
-    """Tokens of a full sequence, specials included."""
+    sequence_length: int | None = Field(default=None, ge=8)
+    """Tokens of a full sequence, specials included; without it as many as the model was trained
+    with, or 128 where that is not known."""
     num_sequences: int | None = Field(default=None, ge=1)
     """Most sequences measured, drawn from all over the text; None means every one."""

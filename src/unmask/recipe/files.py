@@ -5,16 +5,19 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from unmask.errors import UsageError
 from unmask.models.config import BertConfig
 from unmask.recipe.config import Pretrain
 
+Settings = TypeVar("Settings", bound=BaseModel)
 
-def load(path: Path | None, flags: dict[str, Any]) -> Pretrain:
+
+def load(path: Path | None, flags: dict[str, Any], kind: type[Settings]) -> Settings:
     """The recipe at `path`, or the defaults, with `flags` winning key by key.
 
     Raises:
@@ -25,7 +28,7 @@ def load(path: Path | None, flags: dict[str, Any]) -> Pretrain:
         try:
             settings = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({error.strerror}).") from error
+            raise UsageError(f"{path}: cannot be read ({error.strerror}).{_near(path)}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: is no valid TOML: {error}") from error
     merged = _merged(settings, flags)
@@ -36,9 +39,9 @@ def load(path: Path | None, flags: dict[str, Any]) -> Pretrain:
         for name in budgets - chosen:
             merged["train"].pop(name, None)
     try:
-        return Pretrain.model_validate(merged)
+        return kind.model_validate(merged)
     except ValidationError as error:
-        raise UsageError(explain(error, str(path or "settings"), Pretrain)) from error
+        raise UsageError(explain(error, str(path or "settings"), kind)) from error
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def explain(error: ValidationError, place: str, settings: type[BaseModel]) -> str:
     """One line a fault: where it is, what was found, what was expected."""
-    lines = []
+    lines: list[str] = []
     for fault in error.errors():
         *table, key = [str(part) for part in fault["loc"]] or [""]
         where = f"{place} [{'.'.join(table)}]" if table else place
@@ -62,10 +65,46 @@ def explain(error: ValidationError, place: str, settings: type[BaseModel]) -> st
             hint = f" Did you mean `{near[0]}`?" if near else ""
             lines.append(f"{where}: unknown key `{key}`.{hint}")
         else:
-            message = fault["msg"].removeprefix("Value error, ")
+            message = expectation(fault)
             found = "" if isinstance(fault["input"], dict | BaseModel) else f" {fault['input']!r}"
             lines.append(f"{where}: `{key}`{found}: {message}." if key else f"{where}: {message}.")
     return "\n".join(lines)
+
+
+def expectation(fault: ErrorDetails) -> str:
+    """What stands in place of a wrong value, without a full stop."""
+    expected = _EXPECTED.get(fault["type"])
+    if expected is not None:
+        return expected.format(**fault.get("ctx", {}))
+    return fault["msg"].removeprefix("Value error, ")
+
+
+_EXPECTED = {
+    "greater_than_equal": "expected {ge:g} or more",
+    "greater_than": "expected more than {gt:g}",
+    "less_than_equal": "expected {le:g} or less",
+    "less_than": "expected less than {lt:g}",
+    "literal_error": "expected {expected}",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "int_type": "expected a whole number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "string_type": "expected text",
+    "missing": "is missing",
+}
+"""Our words for what pydantic finds, by its type of fault."""
+
+
+def _near(path: Path) -> str:
+    """A recipe that may be meant: named without its folder or its ending."""
+    for folder in (path.parent, Path("recipes")):
+        meant = folder / f"{path.name.removesuffix('.toml')}.toml"
+        if meant != path and meant.is_file():
+            return f" Did you mean {meant}?"
+    return ""
 
 
 def _keys(settings: type[BaseModel], table: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import platform
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from unmask import __version__
 from unmask.checkpoint import native
@@ -203,6 +205,15 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
     settings = recipe.model_dump(mode="json")
     settings["train"] = {k: v for k, v in settings["train"].items() if k not in _FREE | _ROUNDING}
     return settings
+
+
+def weights_sha256(module: nn.Module) -> str:
+    """A hash of all weights."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _compare(stored: dict[str, Any], wanted: dict[str, Any], checkpoint: Path) -> None:

@@ -1,0 +1,126 @@
+"""What a fine-tuned model is asked: anything a user writes, as an example of its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from unmask.checkpoint.bundle import Bundle
+from unmask.data.labelled.examples import (
+    ChoiceExample,
+    QuestionExample,
+    TaggedExample,
+    TextExample,
+)
+from unmask.errors import UsageError
+from unmask.tasks.predicting import raw_scores
+from unmask.tasks.task import LabelledTask, Prediction
+from unmask.tasks.words import words_of
+
+Asked = str | Sequence[str] | Mapping[str, Any]
+"""A text, a pair of texts, or the named parts of a question."""
+
+
+def ask(bundle: Bundle, asked: Iterable[Asked]) -> Iterator[Prediction]:
+    """The answer to each, in order; reads some thousand ahead, so that any number may stream by.
+
+    A text for classification and tagging; for pairs `(text, text_pair)` or a mapping of these
+    names; `question` and `context` for question answering; `text` and `choices` for multiple
+    choice.
+
+    Raises:
+        UsageError: A model that was not fine-tuned, or parts that its task does not know.
+    """
+    task_of(bundle)
+    return answers(bundle, (example_of(bundle, i, one) for i, one in enumerate(asked, 1)))
+
+
+def example_of(bundle: Bundle, number: int, asked: Asked) -> Any:
+    """What is asked as an example of the model's task; `number` names it in messages.
+
+    Raises:
+        UsageError: See `ask`.
+    """
+    return _MAKERS[task_of(bundle).name](bundle, number, asked)
+
+
+def answers(bundle: Bundle, examples: Iterable[Any]) -> Iterator[Prediction]:
+    """The answer to each example, in order.
+
+    Raises:
+        UsageError: A model that was not fine-tuned.
+    """
+    task = task_of(bundle)
+    found = raw_scores(bundle.model, task, examples, bundle.require_tokenizer(), bundle.max_length)
+    return (task.decode(example, scores) for example, scores in found)
+
+
+def task_of(bundle: Bundle) -> LabelledTask[Any, Any]:
+    """The task that the model was fine-tuned for.
+
+    Raises:
+        UsageError: None.
+    """
+    task: Any = bundle.task
+    if task is None or task.name not in _MAKERS:
+        raise UsageError(
+            f"{bundle.name}: was not fine-tuned for a task, so it cannot answer about a text; "
+            "`unmask finetune` does that, and `unmask fill` fills blanks."
+        )
+    labelled: LabelledTask[Any, Any] = task
+    return labelled
+
+
+def _text(_: Bundle, number: int, asked: Asked) -> TextExample:
+    parts = _parts(asked, number, ("text",), ("text_pair",))
+    return TextExample(
+        str(number), parts["text"], parts.get("text_pair"), None, None, f"text {number}"
+    )
+
+
+def _tagged(bundle: Bundle, number: int, asked: Asked) -> TaggedExample:
+    parts = _parts(asked, number, ("text",), ())
+    found = words_of(parts["text"], bundle.require_tokenizer())
+    return TaggedExample(str(number), parts["text"], found, None, f"text {number}")
+
+
+def _question(_: Bundle, number: int, asked: Asked) -> QuestionExample:
+    parts = _parts(asked, number, ("question", "context"), ("id",))
+    place = f"question {number}"
+    name = str(parts.get("id", number))
+    return QuestionExample(name, parts["question"], parts["context"], (), False, None, place)
+
+
+def _choice(_: Bundle, number: int, asked: Asked) -> ChoiceExample:
+    parts = _parts(asked, number, ("text", "choices"), ())
+    return ChoiceExample(
+        str(number), parts["text"], tuple(parts["choices"]), None, f"question {number}"
+    )
+
+
+_MAKERS: dict[str, Callable[[Bundle, int, Asked], Any]] = {
+    "classification": _text,
+    "tagging": _tagged,
+    "qa": _question,
+    "multiple-choice": _choice,
+}
+
+
+def _parts(
+    asked: Asked, number: int, needed: tuple[str, ...], others: tuple[str, ...]
+) -> Mapping[str, Any]:
+    """The parts by name, whatever they were written as.
+
+    Raises:
+        UsageError: One is missing, or is not known.
+    """
+    if isinstance(asked, str):
+        asked = {needed[0]: asked}
+    elif not isinstance(asked, Mapping):
+        asked = dict(zip((*needed, *others), asked, strict=False))
+    if set(needed) <= asked.keys() <= {*needed, *others}:
+        return asked
+    raise UsageError(
+        f"input {number}: has {', '.join(asked) or 'nothing'}; this model answers about "
+        f"{' and '.join(needed)}{''.join(f' (and {name})' for name in others)}."
+    )

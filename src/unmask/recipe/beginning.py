@@ -1,0 +1,97 @@
+"""Where fine-tuning begins: the pretrained encoder under a fresh head, the budget in steps."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unmask.checkpoint import native
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.transfer import with_head
+from unmask.models.config import BertConfig
+from unmask.nn.dropout import Dropout
+from unmask.recipe.config import Finetune
+from unmask.tasks.task import LabelledTask, Model
+from unmask.train.layers import freeze, reinitialise_top
+
+logger = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+def load(model: Path | str) -> Bundle:
+    """The pretrained model, with a tokenizer.
+
+    Raises:
+        DataError: It has none, or is damaged.
+    """
+    bundle = native.load(model)
+    bundle.require_tokenizer()
+    return bundle
+
+
+def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say) -> Bundle:
+    """The pretrained encoder under a fresh head, which depends on the seed alone."""
+    generator = torch.Generator().manual_seed(recipe.train.seed)
+    config = base.config
+    if recipe.dropout is not None:
+        config = config.model_copy(
+            update={
+                "hidden_dropout_prob": recipe.dropout,
+                "attention_probs_dropout_prob": recipe.dropout,
+            }
+        )
+        for part in base.model.modules():
+            if isinstance(part, Dropout):
+                part.rate = recipe.dropout
+    start = with_head(replace(base, config=config), task.head, task.num_outputs, generator)
+    if task.head == "pooled_classifier" and not start.has_pooler:
+        say("the model was pretrained without a pooler: it starts with fresh weights")
+    if recipe.reinitialise:
+        reinitialise_top(start.model, recipe.reinitialise, config.initializer_range, generator)
+    if recipe.freeze is not None:
+        _warn_of_frozen(recipe.freeze, freeze(start.model, recipe.freeze), start.model)
+    return replace(base, model=start.model.train(), task=task, config=config, folder=None)
+
+
+def _warn_of_frozen(what: str, num_frozen: int, model: Model) -> None:
+    total = sum(parameter.numel() for parameter in model.parameters())
+    logger.warning(
+        "--freeze %s: %.1f of %.1f million parameters stay as they were pretrained. BERT is meant "
+        "to be fine-tuned end to end; a frozen encoder trains faster and usually answers worse, "
+        "most of all where words are tagged or spans are found (docs/guides/fine-tuning.md has "
+        "figures).",
+        what,
+        num_frozen / 1e6,
+        total / 1e6,
+    )
+
+
+def resolved(recipe: Finetune, config: BertConfig, num_windows: int) -> Finetune:
+    """With the budget in steps, and a learning rate for the size of the model."""
+    given = recipe.train
+    steps_per_epoch = num_windows / given.batch_size
+    update: dict[str, Any] = {}
+    if given.steps is None and given.minutes is None:
+        update["steps"] = math.ceil(given.epochs * steps_per_epoch)
+    if "evaluate_every" not in given.model_fields_set:
+        update["evaluate_every"] = max(1, math.ceil(steps_per_epoch / given.evaluations_per_epoch))
+    optim = recipe.optim
+    if "learning_rate" not in optim.model_fields_set:
+        optim = optim.model_copy(update={"learning_rate": default_rate(config)})
+    return recipe.model_copy(update={"train": given.model_copy(update=update), "optim": optim})
+
+
+def default_rate(config: BertConfig) -> float:
+    """The learning rate where none is set, see `FinetuningOptimConfig.learning_rate`."""
+    if config.num_hidden_layers < 4 or config.hidden_size < 256:
+        return 3e-4
+    if config.num_hidden_layers < 8 or config.hidden_size < 512:
+        return 1e-4
+    return 5e-5

@@ -1,0 +1,232 @@
+"""Fine-tuning: from labelled examples and a pretrained encoder to a model that answers."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.lock import RunLock
+from unmask.data.labelled.config import LabelledConfig
+from unmask.data.windows import WindowSource
+from unmask.errors import UsageError
+from unmask.recipe.beginning import begin, load, resolved
+from unmask.recipe.config import Finetune
+from unmask.recipe.examples import Examples, read, read_both
+from unmask.recipe.keeper import RunKeeper, require_new, settings_of, weights_sha256
+from unmask.recipe.outcome import Outcome, conclude, summarised
+from unmask.tasks.config import ClassificationConfig
+from unmask.tasks.predicting import raw_scores
+from unmask.tasks.registry import TASKS
+from unmask.tasks.task import LabelledTask, Model
+from unmask.train.compiling import compile_blocks
+from unmask.train.distributed import World, world
+from unmask.train.layers import rate_scales
+from unmask.train.log import RunLog, SilentLog
+from unmask.train.loop import Log, Selection, TrainingData, train
+from unmask.train.optim import Optimizers
+
+logger = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+def finetune(
+    train_file: Path | str,
+    model: Path | str,
+    output: Path | str,
+    recipe: Finetune,
+    *,
+    validation: Path | str | None = None,
+    test: Path | str | None = None,
+    resume: bool = False,
+    say: Say | None = None,
+) -> Outcome:
+    """Trains `model` on the examples of a file and writes the result to `output`/model.
+
+    The best weights are chosen on the validation examples, which also fit temperature and
+    thresholds; `test` is scored once, at the end. With several seeds each run has a folder of its
+    own. `say` hears one line at a time and prints to stderr by default.
+
+    Raises:
+        UsageError: The output is in use or holds another run, or settings that do not fit.
+        DataError: Examples or a model that cannot be used, or a loss that stays not finite.
+        Stopped: A signal ended the run early; its state is saved.
+    """
+    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    run = Path(output)
+    with world(recipe.train.device) as here, ExitStack() as held:
+        say = say if here.is_first else _silent
+        if not resume:
+            require_new(run)
+        here.first(lambda: _lock(run, held))
+        examples = read_both(
+            recipe.task,
+            train_file,
+            validation,
+            reading_config(recipe),
+            recipe.validation_rate,
+            recipe.max_examples,
+            run,
+            say,
+        )
+        tests = None if test is None else read(recipe.task, test, reading_config(recipe))
+        task = TASKS[recipe.task].begin(recipe.settings, examples.train)
+        seeds = range(recipe.train.seed, recipe.train.seed + recipe.seeds)
+        outcomes = [
+            _train_once(
+                _with_seed(recipe, seed),
+                model,
+                task,
+                examples,
+                tests,
+                run if recipe.seeds == 1 else run / f"seed-{seed}",
+                here,
+                say,
+                resume=resume,
+            )
+            for seed in seeds
+        ]
+        return outcomes[0] if len(outcomes) == 1 else summarised(outcomes, run, here)
+
+
+def _train_once(
+    recipe: Finetune,
+    model: Path | str,
+    task: LabelledTask[Any, Any],
+    examples: Examples,
+    tests: list[Any] | None,
+    run: Path,
+    here: World,
+    say: Say,
+    *,
+    resume: bool,
+) -> Outcome:
+    """One run with one seed: trained, tuned on the validation examples, measured, published."""
+    base = load(model)
+    pretrained = weights_sha256(base.model.encoder)
+    bundle = begin(recipe, base, task, say)
+    tokenizer, longest = bundle.require_tokenizer(), bundle.max_length
+    windows = [w for parts in task.encode(examples.train, tokenizer, longest) for w in parts]
+    recipe = resolved(recipe, bundle.config, len(windows))
+
+    def scored(some: list[Any]) -> list[Any]:
+        found = raw_scores(bundle.model, task, some, tokenizer, longest)
+        return [scores for _, scores in found]
+
+    def measure(_: Model) -> dict[str, float]:
+        return task.score(examples.validation, scored(examples.validation))
+
+    metric = recipe.metric or task.metric
+    _require_metric(metric, task, examples.validation[:64], scored)
+    say(_introduction(recipe, bundle, examples, len(windows), here))
+    data = TrainingData(
+        sources=(WindowSource(windows),),
+        transform=lambda batch, _: batch,
+        measure=measure,
+        selection=Selection(metric, recipe.train.patience),
+    )
+    keeper = RunKeeper(run, bundle, recipe, _identity(recipe, pretrained, bundle, examples), here)
+    log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
+    _train(recipe, bundle, data, keeper, log, here, resume=resume)
+    keeper.load_best()
+    tuned = here.first(lambda: task.tuned(examples.validation, scored(examples.validation)))
+    finished = replace(bundle, task=tuned)
+    return here.first(lambda: conclude(keeper, recipe, finished, load(model), examples, tests))
+
+
+def _train(
+    recipe: Finetune,
+    bundle: Bundle,
+    data: TrainingData,
+    keeper: RunKeeper,
+    log: Log,
+    here: World,
+    *,
+    resume: bool,
+) -> None:
+    """Trains from where the run's folder stands."""
+    assert bundle.task is not None
+    scales = rate_scales(bundle.model, recipe.optim.layer_decay)
+    optimizers = Optimizers(bundle.model.to(here.device), recipe.optim, scales)
+    state = keeper.begin(optimizers, resume=resume)
+    log.forget_after(state)
+    if recipe.train.compile:
+        compile_blocks(bundle.model.encoder, here.device)
+    train(
+        bundle.model,
+        bundle.task,
+        data,
+        optimizers,
+        state,
+        recipe.train,
+        recipe.optim,
+        here,
+        keeper,
+        log,
+    )
+
+
+def _require_metric(
+    metric: str,
+    task: LabelledTask[Any, Any],
+    some: list[Any],
+    scored: Callable[[list[Any]], list[Any]],
+) -> None:
+    there = task.score(some, scored(some))
+    if metric not in there:
+        raise UsageError(f"metric: {metric!r} is none of this task's: {', '.join(there)}.")
+
+
+def _introduction(
+    recipe: Finetune, bundle: Bundle, examples: Examples, num_windows: int, here: World
+) -> str:
+    size = sum(parameter.numel() for parameter in bundle.model.parameters())
+    longer = f" in {num_windows:,} windows" if num_windows != len(examples.train) else ""
+    return (
+        f"{recipe.task} by {size / 1e6:.1f}M parameters; {len(examples.train):,} examples{longer}, "
+        f"{len(examples.validation):,} to validate on; {recipe.train.steps} steps of "
+        f"{recipe.train.batch_size} at {recipe.optim.learning_rate:g}; {here.device}, "
+        f"{here.size} process(es), {torch.get_num_threads()} thread(s)"
+    )
+
+
+def _identity(
+    recipe: Finetune, pretrained: str, bundle: Bundle, examples: Examples
+) -> dict[str, Any]:
+    """What must not change between two halves of one run."""
+    return {
+        "tokenizer": bundle.require_tokenizer().sha256,
+        "examples": examples.sha256,
+        "pretrained": pretrained,
+        "architecture": bundle.config.model_dump(mode="json"),
+        "settings": settings_of(recipe),
+    }
+
+
+def reading_config(recipe: Finetune) -> LabelledConfig:
+    """How files are read, where a classification's kind says what a label is."""
+    if not isinstance(recipe.settings, ClassificationConfig):
+        return recipe.data
+    labels = {"single": "class", "multi": "multi", "regression": "number"}[recipe.settings.kind]
+    return recipe.data.model_copy(update={"labels": labels})
+
+
+def _with_seed(recipe: Finetune, seed: int) -> Finetune:
+    train = recipe.train.model_copy(update={"seed": seed})
+    return recipe.model_copy(update={"train": train, "seeds": 1})
+
+
+def _lock(run: Path, held: ExitStack) -> None:
+    held.enter_context(RunLock(run))
+
+
+def _silent(_: str) -> None:
+    return None

@@ -1,0 +1,135 @@
+"""What a fine-tuning run came to: measured, written down, and published with the model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from unmask.checkpoint import native
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.durable import MANIFEST
+from unmask.errors import writing
+from unmask.recipe.baselines import baselines
+from unmask.recipe.config import Finetune
+from unmask.recipe.examples import Examples
+from unmask.recipe.keeper import RunKeeper
+from unmask.tasks.metrics.resampling import Bootstrap
+from unmask.tasks.predicting import raw_scores
+from unmask.train.distributed import World
+
+SCORES_FILE = "scores.json"
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The figures of a run, and where its model lies."""
+
+    folder: Path
+    """The model, ready to serve."""
+    metric: str
+    """The score by which the best weights were chosen."""
+    validation: Scores
+    """By which weights, temperature and thresholds were chosen, so they flatter."""
+    test: Scores | None = None
+    """On examples that nothing was chosen by."""
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """95 % bootstrap intervals of the test scores."""
+    baselines: dict[str, Scores] = field(default_factory=dict)
+    """What no fine-tuning comes to on the same examples, by the name of the baseline."""
+    spread: Scores | None = None
+    """Standard deviation of the test (else validation) scores over seeds, whose mean is given."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For scores.json and `--json`."""
+        return {
+            "model": str(self.folder),
+            "metric": self.metric,
+            "validation": self.validation,
+            "test": self.test,
+            "intervals": self.intervals,
+            "baselines": self.baselines,
+            "spread": self.spread,
+        }
+
+
+def conclude(
+    keeper: RunKeeper,
+    recipe: Finetune,
+    bundle: Bundle,
+    base: Bundle,
+    examples: Examples,
+    tests: list[Any] | None,
+) -> Outcome:
+    """Measures the finished model, beside what its pretrained `base` gives, and publishes it."""
+    task: Any = bundle.task
+    measured = tests if tests is not None else examples.validation
+    validation = _scores(bundle, examples.validation)
+    outcome = Outcome(
+        folder=keeper.run / native.MODEL_FOLDER,
+        metric=recipe.metric or task.metric,
+        validation=task.score(examples.validation, validation),
+    )
+    if tests is not None:
+        found = _scores(bundle, tests)
+        intervals = task.intervals(tests, found, Bootstrap())
+        outcome = replace(
+            outcome,
+            test=task.score(tests, found),
+            intervals={name: (one.low, one.high) for name, one in intervals.items()},
+        )
+    if recipe.baselines:
+        outcome = replace(outcome, baselines=baselines(task, examples.train, measured, base))
+
+    def add(folder: Path) -> None:
+        _write(outcome, folder / SCORES_FILE)
+
+    keeper.publish(bundle, add)
+    return outcome
+
+
+def summarised(outcomes: Sequence[Outcome], run: Path, here: World) -> Outcome:
+    """Mean and spread over seeds; the run of the best validation score lends its model."""
+    best = max(outcomes, key=lambda outcome: outcome.validation[outcome.metric])
+    measured = [outcome.test or outcome.validation for outcome in outcomes]
+    together = Outcome(
+        folder=run / native.MODEL_FOLDER,
+        metric=best.metric,
+        validation=_mean([outcome.validation for outcome in outcomes]),
+        test=None if best.test is None else _mean([outcome.test or {} for outcome in outcomes]),
+        spread={name: stdev([scores[name] for scores in measured]) for name in measured[0]},
+    )
+
+    def keep() -> None:
+        with writing(run):
+            native.write_folder(together.folder, lambda folder: _copy(best.folder, folder))
+            _write(together, run / SCORES_FILE)
+
+    here.first(keep)
+    return together
+
+
+def _mean(scores: Sequence[Scores]) -> Scores:
+    return {name: mean(one[name] for one in scores) for name in scores[0]}
+
+
+def _scores(bundle: Bundle, examples: list[Any]) -> list[Any]:
+    task: Any = bundle.task
+    tokenizer = bundle.require_tokenizer()
+    found = raw_scores(bundle.model, task, examples, tokenizer, bundle.max_length)
+    return [scores for _, scores in found]
+
+
+def _write(outcome: Outcome, file: Path) -> None:
+    file.write_text(json.dumps(outcome.as_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def _copy(source: Path, target: Path) -> None:
+    for file in source.iterdir():
+        if file.name != MANIFEST:
+            shutil.copyfile(file, target / file.name)
