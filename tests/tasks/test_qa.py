@@ -305,7 +305,7 @@ def test_one_batch_can_be_overfitted(tokenizer: Tokenizer) -> None:
     source = WindowSource([w for p in task.encode(EXAMPLES, tokenizer, LONGEST) for w in p])
     batch = source.batch(np.arange(len(source)), np.zeros(len(source), dtype=np.int64))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(60):
+    for _ in range(120):
         optimizer.zero_grad()
         loss = mean_loss(task, model, batch)
         loss.backward()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.image import imread
 
 from unmask.train.curve import curves, draw, sketch
 
@@ -72,3 +73,26 @@ def test_the_sketch_holds_the_entropy_wherever_it_lies(
     assert len(rows) == 12
     assert sum("─" in row for row in rows) == 1
     assert any("·" in row for row in rows)
+
+
+def test_two_rates_of_masking_stand_beside_the_curves() -> None:
+    assert "training (30 % hidden)" in sketch(METRICS, 6.0, rates=(0.3, 0.15))
+    assert "%" not in sketch(METRICS, 6.0, rates=(0.15, 0.15))
+
+
+def inked(metrics: list[dict[str, Any]], path: Path) -> int:
+    """Pixels of the training curve's colour."""
+    draw(metrics, 6.0, path)
+    pixels = imread(path)[..., :3]
+    blue = [0x9B / 255, 0xB8 / 255, 0xD3 / 255]
+    return int((abs(pixels - blue).max(axis=-1) < 0.02).sum())
+
+
+def test_a_single_point_and_a_run_off_the_scale_are_seen(tmp_path: Path) -> None:
+    legend = inked(METRICS[2:3], tmp_path / "none.png")
+    diverged = [{"tokens": 10**6 * i, "mlm_loss": 10.0**i} for i in range(1, 6)]
+
+    assert inked(METRICS[:1], tmp_path / "one.png") > legend
+    assert inked(diverged, tmp_path / "diverged.png") > legend + 200
+    labels = sketch(diverged, 6.0)
+    assert {len(line.split("│")[0]) for line in labels.splitlines() if "│" in line} == {7}

@@ -11,7 +11,7 @@ import pytest
 
 from unmask.errors import MachineError
 from unmask.train.config import PretrainingConfig
-from unmask.train.log import METRICS_FILE, RunLog, SilentLog, read_metrics
+from unmask.train.log import METRICS_FILE, RunLog, SilentLog, read_metrics, shown
 from unmask.train.state import RunState
 
 PROGRESS = re.compile(r"step {6}2  mlm_loss 5\.500 +[\d,]+ tokens/s +50\.0 %  (\d+:)?\d+:\d\d left")
@@ -181,3 +181,10 @@ def test_the_other_processes_say_and_write_nothing(
 
     assert capsys.readouterr() == ("", "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("figure", "expected"), [(3.14159, "3.142"), (999_999.0, "999999.000"), (1e304, "1.000e+304")]
+)
+def test_huge_figures_are_told_by_their_power_of_ten(figure: float, expected: str) -> None:
+    assert shown(figure, 3) == expected

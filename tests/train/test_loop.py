@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,7 @@ from unmask.data.loader import Cursor, Source, take
 from unmask.errors import Stopped
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.task import Model, Term
+from unmask.train.selection import Selection
 
 
 def assert_equal(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
@@ -227,3 +228,35 @@ def test_the_same_seed_gives_the_same_loss(rehearse: Callable[..., Any]) -> None
 
     first, second, other = (run.log.column("mlm_loss") for run in runs)
     assert first == second != other
+
+
+def test_the_best_weights_are_kept_and_waiting_ends(rehearse: Callable[..., Any]) -> None:
+    given = iter([0.1, 0.5, 0.4, 0.5, 0.3, 0.9])
+    rehearsal = rehearse(train={"steps": 60, "evaluate_every": 2})
+    rehearsal.data = replace(
+        rehearsal.data,
+        measure=lambda _: {"accuracy": next(given)},
+        selection=Selection("accuracy", patience=3),
+    )
+
+    scores = rehearsal.go()
+
+    assert rehearsal.keeper.best == [(2, 0.1), (4, 0.5)]
+    assert scores == {"accuracy": 0.3}
+    assert rehearsal.state.global_step == 10
+    assert (rehearsal.state.best_step, rehearsal.state.evaluations_since_best) == (4, 3)
+    assert rehearsal.keeper.steps[-1] == 10
+
+
+def test_a_run_that_waited_long_enough_does_not_go_on(rehearse: Callable[..., Any]) -> None:
+    rehearsal = rehearse(train={"steps": 60, "evaluate_every": 2})
+    rehearsal.data = replace(
+        rehearsal.data,
+        measure=lambda _: {"accuracy": 0.2},
+        selection=Selection("accuracy", patience=1),
+    )
+    rehearsal.state.global_step, rehearsal.state.evaluations_since_best = 8, 1
+
+    assert rehearsal.go() == {"accuracy": 0.2}
+    assert rehearsal.state.global_step == 8
+    assert rehearsal.log.steps == []

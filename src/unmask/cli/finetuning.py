@@ -55,19 +55,21 @@ def _verb(task: str, settings_type: type[WindowConfig]) -> Callable[..., None]:
         from unmask.train.distributed import is_first_process
 
         flags = given(
-            task=task,
-            validation_rate=validation_rate,
-            max_examples=max_examples,
-            metric=metric,
-            freeze=freeze,
-            reinitialise=reinitialise,
-            dropout=dropout,
-            seeds=seeds,
-            baselines=baselines,
-            settings=settings,
-            data=data,
-            train=train_,
-            optim=optim,
+            {
+                "task": task,
+                "validation_rate": validation_rate,
+                "max_examples": max_examples,
+                "metric": metric,
+                "freeze": freeze,
+                "reinitialise": reinitialise,
+                "dropout": dropout,
+                "seeds": seeds,
+                "baselines": baselines,
+                "settings": settings,
+                "data": data,
+                "train": train_,
+                "optim": optim,
+            }
         )
         outcome = finetune(
             train,

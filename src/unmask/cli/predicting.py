@@ -46,7 +46,7 @@ def predict(
     if bool(text) == (input is not None):
         raise UsageError("predict: give texts, or a file by --input; expected one of the two.")
     bundle = native.load(model)
-    rejects = Rejects(max_reject_rate)
+    rejects = Rejects(max_reject_rate, setting="--max-reject-rate")
     if input is not None:
         named: Iterator[tuple[str, Any]] = examples_of(bundle, input, column or Columns(), rejects)
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from pydantic import BaseModel
+from cyclopts import Parameter
 
-from unmask.cli.flags import AsJson
+from unmask.cli.flags import AsJson, given
 from unmask.data.config import MaskingConfig
 from unmask.models.config import Preset
 from unmask.recipe.config import InitialAttention
@@ -15,9 +17,7 @@ from unmask.train.config import OptimConfig, PretrainingConfig
 
 
 def pretrain(
-    corpus: Path,
-    /,
-    *,
+    *corpus: Annotated[Path, Parameter(required=True)],
     output: Path,
     tokenizer: Path | None = None,
     recipe: Path | None = None,
@@ -38,7 +38,7 @@ def pretrain(
     Parameters
     ----------
     corpus
-        Folder made by `unmask corpus`, or text with --tokenizer.
+        Folder made by `unmask corpus`; with --tokenizer files, folders or globs of text.
     output
         Folder for checkpoints, metrics and, in the end, the model.
     tokenizer
@@ -61,32 +61,43 @@ def pretrain(
         Goes on from the newest checkpoint, or begins where there is none.
     """
     from unmask.recipe import files
+    from unmask.recipe.config import Pretrain
     from unmask.recipe.pretrain import pretrain as run
-    from unmask.terminal import show
+    from unmask.terminal import figure, show
     from unmask.train.distributed import is_first_process
 
-    plain = {
-        "preset": preset,
-        "dropout": dropout,
-        "initial_attention": initial_attention,
-        "next_sentence": next_sentence,
-        "validation": validation,
-        "validation_rate": validation_rate,
-    }
-    flags: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
-    for name, settings in (("masking", masking), ("train", train), ("optim", optim)):
-        if given := _given(settings):
-            flags[name] = given
-    result = run(corpus, output, files.load(recipe, flags), tokenizer=tokenizer, resume=resume)
+    flags = given(
+        {
+            "preset": preset,
+            "dropout": dropout,
+            "initial_attention": initial_attention,
+            "next_sentence": next_sentence,
+            "validation": validation,
+            "validation_rate": validation_rate,
+            "masking": masking,
+            "train": train,
+            "optim": optim,
+        }
+    )
+    settings = files.load(recipe, flags, Pretrain)
+    with resumable():
+        result = run(corpus, output, settings, tokenizer=tokenizer, resume=resume)
     if not is_first_process():
         return
     if not json:
         print(result.sketch)
-    rows = [(name, f"{value:.4f}") for name, value in result.figures().items()]
+    rows = [(name, figure(value)) for name, value in result.figures().items()]
     rows.append(("model", str(result.folder)))
+    if result.warning is not None:
+        rows.append(("warning", "learned nothing: the loss is above the unigram entropy"))
     show({**result.figures(), "model": str(result.folder)}, rows, as_json=json)
 
 
-def _given(settings: BaseModel | None) -> dict[str, Any]:
-    """Only what the user wrote, so that a recipe keeps the rest."""
-    return {} if settings is None else settings.model_dump(exclude_unset=True)
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Says how to go on where the user lost patience with saving and stopped the run at once."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        message = "the same command with --resume goes on from the last checkpoint"
+        raise KeyboardInterrupt(message) from None

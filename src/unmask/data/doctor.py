@@ -37,13 +37,12 @@ def examine_corpus(folder: Path | str) -> list[Finding]:
         shards.document_offsets()
         shards.sentence_offsets()
     except (DataError, OSError) as error:
+        # Its last sentence is the advice, which is said below; and that it is damaged, it says.
+        what, _, advice = str(error).removesuffix(".").rpartition(". ")
+        usual = "copy the corpus again, or prepare it again"
+        fix = f"{advice[:1].lower()}{advice[1:]}" if what else usual
         return [
-            Finding(
-                "error",
-                f"damaged: {error}",
-                "training would stop, or learn from noise",
-                "copy the corpus again, or prepare it again",
-            )
+            Finding("error", what or advice, "training would stop, or learn from noise", fix),
         ]
     findings = [
         *_about_size(shards, counts),

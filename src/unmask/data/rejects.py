@@ -19,6 +19,11 @@ _HOPELESS_AFTER = 1000
 """Rejects after which a run whose records are mostly bad stops before its end."""
 _EXCERPT_CHARACTERS = 120
 _REASON_CHARACTERS = 300
+_HINTS = {
+    "not UTF-8": "Files in another encoding are converted by, for instance, "
+    "`iconv -f latin1 -t utf-8 OLD.txt > NEW.txt`."
+}
+"""By kind of reject."""
 KEPT = ".rejects.jsonl"
 """Ends the name of the list that stays beside an output which failed."""
 
@@ -128,12 +133,18 @@ class Rejects:
         kept = output.with_name(f"{output.name}{KEPT}")
         shutil.copyfile(self.path, kept)
         told = "" if self.first[0].reason in str(error) else f"{self._counted()}:\n{self._few()}\n"
-        return DataError(f"{error}\n{told}All rejects, with their reasons: {kept}")
+        hint = "" if self._hint() in str(error) else f"{self._hint().lstrip()}\n"
+        return DataError(f"{error}\n{told}{hint}All rejects, with their reasons: {kept}")
 
     def warn(self, kept: Path) -> None:
         """Logs one warning, with the place of their list, if there are any."""
         if len(self):
-            logger.warning("%s and were left out; see %s", self._counted(), kept)
+            logger.warning(
+                "%s; what cannot is left out and listed in %s.%s",
+                self._counted(),
+                kept,
+                self._hint(),
+            )
 
     def close(self) -> None:
         """Closes the file."""
@@ -145,11 +156,17 @@ class Rejects:
             f"{self._counted()}, more than {self._setting} {self._max_rate:g} allows. "
             f"The first of them:\n{self._few()}\n"
             f"Repair the input, or raise {self._setting} to go on without these records."
+            f"{self._hint()}"
         )
 
     def _counted(self) -> str:
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
-        return f"{len(self)} of {self.num_records} records cannot be read ({reasons})"
+        records = "record" if self.num_records == 1 else "records"
+        return f"{len(self)} of {self.num_records} {records} cannot be read ({reasons})"
+
+    def _hint(self) -> str:
+        """What to do about the kinds of rejects that have a usual cause."""
+        return "".join(f" {hint}" for kind, hint in _HINTS.items() if self.reasons[kind])
 
     def _few(self) -> str:
         return "\n".join(f"  {reject.place}: {reject.reason}" for reject in self.first)

@@ -17,7 +17,9 @@ from unmask.checkpoint.transfer import with_head
 from unmask.models.config import BertConfig
 from unmask.nn.dropout import Dropout
 from unmask.recipe.config import Finetune
+from unmask.recipe.examples import Examples
 from unmask.tasks.task import LabelledTask, Model
+from unmask.train.distributed import World
 from unmask.train.layers import freeze, reinitialise_top
 
 logger = logging.getLogger(__name__)
@@ -86,6 +88,20 @@ def resolved(recipe: Finetune, config: BertConfig, num_windows: int) -> Finetune
     if "learning_rate" not in optim.model_fields_set:
         optim = optim.model_copy(update={"learning_rate": default_rate(config)})
     return recipe.model_copy(update={"train": given.model_copy(update=update), "optim": optim})
+
+
+def introduction(
+    recipe: Finetune, bundle: Bundle, examples: Examples, num_windows: int, here: World
+) -> str:
+    """One line: what is trained on what, for how long, and where."""
+    size = sum(parameter.numel() for parameter in bundle.model.parameters())
+    longer = f" in {num_windows:,} windows" if num_windows != len(examples.train) else ""
+    return (
+        f"{recipe.task} by {size / 1e6:.1f}M parameters; {len(examples.train):,} examples{longer}, "
+        f"{len(examples.validation):,} to validate on; {recipe.train.steps} steps of "
+        f"{recipe.train.batch_size} at {recipe.optim.learning_rate:g}; {here.device}, "
+        f"{here.size} process(es), {torch.get_num_threads()} thread(s)"
+    )
 
 
 def default_rate(config: BertConfig) -> float:

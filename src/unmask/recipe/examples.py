@@ -16,6 +16,8 @@ from unmask.data.labelled.splitting import split
 from unmask.data.randomness import Permutation
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError
+from unmask.recipe.config import Finetune
+from unmask.tasks.config import ClassificationConfig
 from unmask.tasks.registry import TASKS
 
 SPLIT_SEED = 20181011
@@ -47,7 +49,7 @@ def read(
     Raises:
         DataError: No example, too many rejects, or a file of another form.
     """
-    with Rejects(config.max_reject_rate, kept) as rejects:
+    with Rejects(config.max_reject_rate, kept, setting="--data.max-reject-rate") as rejects:
         examples = list(TASKS[task].read(path, config, rejects))
         rejects.check()
     if kept is not None:
@@ -84,6 +86,14 @@ def read_both(
             "its scores flatter; `unmask doctor` names them."
         )
     return Examples(found, held_out)
+
+
+def reading_config(recipe: Finetune) -> LabelledConfig:
+    """How files are read, where a classification's kind says what a label is."""
+    if not isinstance(recipe.settings, ClassificationConfig):
+        return recipe.data
+    labels = {"single": "class", "multi": "multi", "regression": "number"}[recipe.settings.kind]
+    return recipe.data.model_copy(update={"labels": labels})
 
 
 def _some(examples: list[Any], number: int | None) -> list[Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,14 @@ import torch
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
-from unmask.data.labelled.config import LabelledConfig
 from unmask.data.windows import WindowSource
 from unmask.errors import UsageError
-from unmask.recipe.beginning import begin, load, resolved
+from unmask.recipe.beginning import begin, introduction, load, resolved
 from unmask.recipe.config import Finetune
-from unmask.recipe.examples import Examples, read, read_both
+from unmask.recipe.examples import Examples, read, read_both, reading_config
+from unmask.recipe.hearing import Listen, ListeningLog
 from unmask.recipe.keeper import RunKeeper, require_new, settings_of, weights_sha256
 from unmask.recipe.outcome import Outcome, conclude, summarised
-from unmask.tasks.config import ClassificationConfig
 from unmask.tasks.predicting import raw_scores
 from unmask.tasks.registry import TASKS
 from unmask.tasks.task import LabelledTask, Model
@@ -30,8 +29,9 @@ from unmask.train.compiling import compile_blocks
 from unmask.train.distributed import World, world
 from unmask.train.layers import rate_scales
 from unmask.train.log import RunLog, SilentLog
-from unmask.train.loop import Log, Selection, TrainingData, train
+from unmask.train.loop import Log, TrainingData, train
 from unmask.train.optim import Optimizers
+from unmask.train.selection import Selection
 
 logger = logging.getLogger(__name__)
 
@@ -60,41 +60,88 @@ def finetune(
         DataError: Examples or a model that cannot be used, or a loss that stays not finite.
         Stopped: A signal ended the run early; its state is saved.
     """
-    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
     run = Path(output)
-    with world(recipe.train.device) as here, ExitStack() as held:
-        say = say if here.is_first else _silent
-        if not resume:
-            require_new(run)
-        here.first(lambda: _lock(run, held))
+    with _begun(recipe, run, say, resume=resume) as (here, heard):
+        config = reading_config(recipe)
         examples = read_both(
             recipe.task,
             train_file,
             validation,
-            reading_config(recipe),
+            config,
             recipe.validation_rate,
             recipe.max_examples,
             run,
-            say,
+            heard,
         )
-        tests = None if test is None else read(recipe.task, test, reading_config(recipe))
-        task = TASKS[recipe.task].begin(recipe.settings, examples.train)
-        seeds = range(recipe.train.seed, recipe.train.seed + recipe.seeds)
-        outcomes = [
-            _train_once(
-                _with_seed(recipe, seed),
-                model,
-                task,
-                examples,
-                tests,
-                run if recipe.seeds == 1 else run / f"seed-{seed}",
-                here,
-                say,
-                resume=resume,
-            )
-            for seed in seeds
-        ]
-        return outcomes[0] if len(outcomes) == 1 else summarised(outcomes, run, here)
+        tests = None if test is None else read(recipe.task, test, config)
+        return _train_seeds(recipe, model, examples, tests, run, here, heard, None, resume=resume)
+
+
+def finetune_examples(
+    examples: Examples,
+    model: Path | str,
+    output: Path | str,
+    recipe: Finetune,
+    *,
+    resume: bool = False,
+    say: Say | None = None,
+    listen: Listen | None = None,
+) -> Outcome:
+    """The same for examples that are in memory; how files are read does not matter here.
+
+    `listen` hears every evaluation; what it raises ends the run, which `resume` can go on with.
+
+    Raises:
+        As `finetune`.
+    """
+    run = Path(output)
+    with _begun(recipe, run, say, resume=resume) as (here, heard):
+        return _train_seeds(recipe, model, examples, None, run, here, heard, listen, resume=resume)
+
+
+@contextmanager
+def _begun(
+    recipe: Finetune, run: Path, say: Say | None, *, resume: bool
+) -> Iterator[tuple[World, Say]]:
+    """The processes together, the run's folder locked, and who is told."""
+    with world(recipe.train.device) as here, ExitStack() as held:
+        if not resume:
+            require_new(run)
+        here.first(lambda: _lock(run, held))
+        tell = say or (lambda line: print(line, file=sys.stderr, flush=True))
+        yield here, tell if here.is_first else _silent
+
+
+def _train_seeds(
+    recipe: Finetune,
+    model: Path | str,
+    examples: Examples,
+    tests: list[Any] | None,
+    run: Path,
+    here: World,
+    say: Say,
+    listen: Listen | None,
+    *,
+    resume: bool,
+) -> Outcome:
+    """A run for each seed, and what they come to together."""
+    task = TASKS[recipe.task].begin(recipe.settings, examples.train)
+    outcomes = [
+        _train_once(
+            _with_seed(recipe, seed),
+            model,
+            task,
+            examples,
+            tests,
+            run if recipe.seeds == 1 else run / f"seed-{seed}",
+            here,
+            say,
+            listen,
+            resume=resume,
+        )
+        for seed in range(recipe.train.seed, recipe.train.seed + recipe.seeds)
+    ]
+    return outcomes[0] if len(outcomes) == 1 else summarised(outcomes, run, here)
 
 
 def _train_once(
@@ -106,6 +153,7 @@ def _train_once(
     run: Path,
     here: World,
     say: Say,
+    listen: Listen | None,
     *,
     resume: bool,
 ) -> Outcome:
@@ -126,7 +174,7 @@ def _train_once(
 
     metric = recipe.metric or task.metric
     _require_metric(metric, task, examples.validation[:64], scored)
-    say(_introduction(recipe, bundle, examples, len(windows), here))
+    say(introduction(recipe, bundle, examples, len(windows), here))
     data = TrainingData(
         sources=(WindowSource(windows),),
         transform=lambda batch, _: batch,
@@ -134,7 +182,9 @@ def _train_once(
         selection=Selection(metric, recipe.train.patience),
     )
     keeper = RunKeeper(run, bundle, recipe, _identity(recipe, pretrained, bundle, examples), here)
-    log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
+    log: Log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
+    if listen is not None:
+        log = ListeningLog(log, recipe.train.evaluate_every, listen)
     _train(recipe, bundle, data, keeper, log, here, resume=resume)
     keeper.load_best()
     tuned = here.first(lambda: task.tuned(examples.validation, scored(examples.validation)))
@@ -185,19 +235,6 @@ def _require_metric(
         raise UsageError(f"metric: {metric!r} is none of this task's: {', '.join(there)}.")
 
 
-def _introduction(
-    recipe: Finetune, bundle: Bundle, examples: Examples, num_windows: int, here: World
-) -> str:
-    size = sum(parameter.numel() for parameter in bundle.model.parameters())
-    longer = f" in {num_windows:,} windows" if num_windows != len(examples.train) else ""
-    return (
-        f"{recipe.task} by {size / 1e6:.1f}M parameters; {len(examples.train):,} examples{longer}, "
-        f"{len(examples.validation):,} to validate on; {recipe.train.steps} steps of "
-        f"{recipe.train.batch_size} at {recipe.optim.learning_rate:g}; {here.device}, "
-        f"{here.size} process(es), {torch.get_num_threads()} thread(s)"
-    )
-
-
 def _identity(
     recipe: Finetune, pretrained: str, bundle: Bundle, examples: Examples
 ) -> dict[str, Any]:
@@ -209,14 +246,6 @@ def _identity(
         "architecture": bundle.config.model_dump(mode="json"),
         "settings": settings_of(recipe),
     }
-
-
-def reading_config(recipe: Finetune) -> LabelledConfig:
-    """How files are read, where a classification's kind says what a label is."""
-    if not isinstance(recipe.settings, ClassificationConfig):
-        return recipe.data
-    labels = {"single": "class", "multi": "multi", "regression": "number"}[recipe.settings.kind]
-    return recipe.data.model_copy(update={"labels": labels})
 
 
 def _with_seed(recipe: Finetune, seed: int) -> Finetune:

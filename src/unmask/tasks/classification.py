@@ -13,12 +13,15 @@ from unmask.batch import Batch
 from unmask.data.labelled.examples import TextExample
 from unmask.data.windows import Window
 from unmask.nn import pooling
-from unmask.tasks import targets
 from unmask.tasks.config import ClassificationConfig
 from unmask.tasks.encoding import encode_texts, pair, single
 from unmask.tasks.losses import widened
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
-from unmask.tasks.targets import Floats, Number, OneLabel, SeveralLabels, Targets
+from unmask.tasks.targets import choosing
+from unmask.tasks.targets.number import Number
+from unmask.tasks.targets.one_label import OneLabel
+from unmask.tasks.targets.protocol import Floats, Targets
+from unmask.tasks.targets.several_labels import SeveralLabels
 from unmask.tasks.task import Outputs, Prediction, Term
 from unmask.text.tokenizer import Tokenizer
 
@@ -45,13 +48,18 @@ class Classification:
         Raises:
             DataError: Unlabelled examples, or nothing to tell apart.
         """
-        return cls(config, targets.begin(config, examples))
+        return cls(config, choosing.begin(config, examples))
 
     @classmethod
-    def foreign(cls, labels: tuple[str, ...], problem_type: str | None) -> Self:
-        """The task of a model that another tool wrote; one output alone is a number."""
+    def foreign(cls, labels: tuple[str, ...], problem_type: str | None) -> Self | None:
+        """The task of a model that another tool wrote; one output alone is a number.
+
+        None for several numbers, which are not read here.
+        """
         if len(labels) == 1 and problem_type not in _FOREIGN:
             return cls(ClassificationConfig(kind="regression"), Number())
+        if problem_type == Number.problem_type:
+            return None
         kind, made = _FOREIGN.get(problem_type or "", ("single", OneLabel))
         return cls(ClassificationConfig.model_validate({"kind": kind}), made(labels))
 
@@ -59,7 +67,7 @@ class Classification:
     def restore(cls, stored: Mapping[str, Any]) -> Self:
         """From what `stored` gave."""
         config = ClassificationConfig.model_validate(stored["config"])
-        return cls(config, targets.restore(config.kind, stored["targets"]))
+        return cls(config, choosing.restore(config.kind, stored["targets"]))
 
     def stored(self) -> dict[str, Any]:
         """The settings, the labels, and what was fitted."""
@@ -96,7 +104,7 @@ class Classification:
 
     @property
     def metric(self) -> str:
-        """Accuracy, micro F1 of several labels, or Spearman's correlation."""
+        """Accuracy, macro F1 of several labels, or Spearman's correlation."""
         return self.targets.metric
 
     # --- training

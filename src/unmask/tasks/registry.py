@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from unmask.data.labelled import reading
 from unmask.data.labelled.config import LabelledConfig
@@ -69,10 +69,11 @@ def restore(stored: Mapping[str, Any]) -> Task:
         if name == MaskedLM.name:
             return MaskedLM(next_sentence=bool(stored.get("next_sentence")))
         return TASKS[str(name)].restore(stored)
-    except (KeyError, TypeError, ValueError, ValidationError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        cause = " ".join(str(error).split())[:200]
         raise DataError(
             f"unmask.json: `task` is {str(stored)[:200]}, which is none of "
-            f"{', '.join((MaskedLM.name, *TASKS))} as they are written here ({error!r})."
+            f"{', '.join((MaskedLM.name, *TASKS))} as they are written here ({cause})."
         ) from error
 
 

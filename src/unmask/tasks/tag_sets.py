@@ -12,7 +12,7 @@ from unmask.data.labelled.examples import TaggedExample
 from unmask.data.labelled.grammar import OUTSIDE, PREFIXES, UNNAMED, Tag, parsed
 from unmask.data.labelled.tags import detect_scheme, illegal
 from unmask.errors import DataError
-from unmask.tasks.targets import number_of
+from unmask.tasks.targets.labels import number_of
 
 logger = logging.getLogger(__name__)
 

@@ -92,7 +92,7 @@ def windows(words: Words, special: SpecialIds, longest: int, stride: int) -> lis
     spans = list(_spans(starts, ends, room, stride))
     judge = _judges(starts, ends, spans)
     return [
-        _window(words, starts, special, first, last, judge == number)
+        _window(words, starts, special, first, last, judge[first:last] == number)
         for number, (first, last) in enumerate(spans)
     ]
 
@@ -111,10 +111,11 @@ def words_of(text: str, tokenizer: Tokenizer) -> tuple[tuple[int, int], ...]:
     found: list[tuple[int, int]] = []
     for start, end in spans:
         word = replace_surrogates(text[start:end])
-        if " " not in normalise(word):
+        is_split = not word.isascii() and " " in normalise(word)
+        apart = {letter for letter in word if " " in normalise(letter)} if is_split else set()
+        if not apart:
             found.append((start, end))
             continue
-        apart = {letter for letter in word if " " in normalise(letter)}
         letters = "".join(map(re.escape, apart))
         parts = re.finditer(f"[{letters}]|[^{letters}]+", word)
         found += [(start + part.start(), start + part.end()) for part in parts]
@@ -161,7 +162,7 @@ def _window(
     sizes = words.sizes[first:last]
     begin = starts[first] if first < last else 0
     inner = words.ids[begin : begin + sizes.sum()]
-    marks = np.where(is_judged, np.arange(len(starts)), IGNORED)[first:last]
+    marks = np.where(is_judged, np.arange(first, last), IGNORED)
     outside = np.array([IGNORED])
     is_first = np.zeros(len(inner) + 2, dtype=np.bool_)
     is_first[starts[first:last] - begin + 1] = marks != IGNORED

@@ -13,7 +13,7 @@ from unmask.data.labelled.examples import TextExample
 from unmask.errors import UsageError
 from unmask.tasks.classification import Classification
 from unmask.tasks.predicting import raw_scores
-from unmask.tasks.targets import OneLabel
+from unmask.tasks.targets.one_label import OneLabel
 from unmask.tasks.task import Model, Prediction
 from unmask.text.tokenizer import Tokenizer
 

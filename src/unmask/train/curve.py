@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import Any
 
 Point = tuple[float, float]
+Rates = tuple[float, float]
+"""Shares of the tokens that are hidden: in training, and in held-out text. The more are hidden, the
+higher the loss, so that two different ones belong beside the curves."""
+_FEW_POINTS = 50
+"""So many are marked one by one, since a single one gives no line."""
+_OFF_THE_SCALE = 5.0
+"""Times the unigram entropy; a loss above that flattens all else but on a logarithmic scale."""
 
 
 def curves(metrics: Sequence[dict[str, Any]]) -> tuple[list[Point], list[Point]]:
@@ -21,25 +28,45 @@ def curves(metrics: Sequence[dict[str, Any]]) -> tuple[list[Point], list[Point]]
     )
 
 
-def draw(metrics: Sequence[dict[str, Any]], unigram_entropy: float, path: Path) -> None:
+def draw(
+    metrics: Sequence[dict[str, Any]],
+    unigram_entropy: float,
+    path: Path,
+    *,
+    rates: Rates | None = None,
+) -> None:
     """Writes the loss curve as PNG, with the unigram entropy as the line to stay below."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     training, held_out = curves(metrics)
+    names = _names(rates)
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.plot(*_columns(training), color="#9bb8d3", linewidth=1, label="training")
-    axes.plot(*_columns(held_out), color="#1f4e79", marker="o", markersize=3, label="held out")
+    marker = "." if len(training) <= _FEW_POINTS else ""
+    axes.plot(*_columns(training), color="#9bb8d3", linewidth=1, marker=marker, label=names[0])
+    axes.plot(*_columns(held_out), color="#1f4e79", marker="o", markersize=3, label=names[1])
     axes.axhline(
         unigram_entropy, color="#b0413e", linestyle="--", linewidth=1, label="unigram entropy"
     )
+    if not training and not held_out:
+        axes.text(0.5, 0.4, "no loss was logged", transform=axes.transAxes, ha="center")
+    elif max(y for _, y in training + held_out) > _OFF_THE_SCALE * unigram_entropy > 0:
+        axes.set_yscale("log")
     axes.set_xlabel("million tokens")
     axes.set_ylabel("masked language model loss (nats)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=120)
+
+
+def _names(rates: Rates | None) -> tuple[str, str]:
+    """What the two curves are called."""
+    if rates is None or rates[0] == rates[1]:
+        return "training", "held out"
+    training, held_out = (f"{100 * rate:g} % hidden" for rate in rates)
+    return f"training ({training})", f"held out ({held_out})"
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
@@ -52,6 +79,7 @@ def sketch(
     *,
     width: int = 64,
     height: int = 12,
+    rates: Rates | None = None,
 ) -> str:
     """The same curve in characters: · training, ● held out, ─ unigram entropy."""
     training, held_out = curves(metrics)
@@ -73,13 +101,17 @@ def sketch(
             row, column = place(x, y)
             rows[row][column] = mark
     labels = {
-        0: f"{highest:.2f}",
-        place(0.0, unigram_entropy)[0]: f"{unigram_entropy:.2f}",
-        height - 1: f"{lowest:.2f}",
+        0: _label(highest),
+        place(0.0, unigram_entropy)[0]: _label(unigram_entropy),
+        height - 1: _label(lowest),
     }
     lines = [f"{labels.get(i, ''):>6} │{''.join(row)}" for i, row in enumerate(rows)]
     lines.append(f"{'nats':>6} └{'─' * width}")
-    lines.append(
-        f"{'':8}· training  ● held out  ─ unigram entropy   ({furthest / 1e6:.2f}M tokens)"
-    )
+    first, second = _names(rates)
+    lines.append(f"{'':8}· {first}  ● {second}  ─ unigram entropy   ({furthest / 1e6:.2f}M tokens)")
     return "\n".join(lines)
+
+
+def _label(nats: float) -> str:
+    """At most six characters."""
+    return f"{nats:.2f}" if nats < 1000 else f"{nats:.0e}"

@@ -56,9 +56,9 @@ class RunLog:
         speed = self._tokens_per_second(state)
         self._write(state, {**means, "tokens_per_second": speed, "progress": progress})
         left = state.seconds / progress * (1.0 - progress) if progress > 0 else 0.0
-        shown = "  ".join(f"{n} {means[n]:.3f}" for n in means if n.endswith("_loss"))
+        losses = "  ".join(f"{n} {shown(means[n], 3)}" for n in means if n.endswith("_loss"))
         self._say(
-            f"step {state.global_step:>6}  {shown}  {speed:>7,.0f} tokens/s  "
+            f"step {state.global_step:>6}  {losses}  {speed:>7,.0f} tokens/s  "
             f"{100 * progress:5.1f} %  {_duration(left)} left"
         )
         self._sums, self._num_steps = {}, 0
@@ -66,8 +66,8 @@ class RunLog:
     def evaluation(self, state: RunState, scores: dict[str, float]) -> None:
         """Writes and says held-out scores."""
         self._write(state, {f"validation_{name}": value for name, value in scores.items()})
-        shown = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
-        self._say(f"step {state.global_step:>6}  held out: {shown}")
+        figures = "  ".join(f"{name} {shown(value, 3)}" for name, value in scores.items())
+        self._say(f"step {state.global_step:>6}  held out: {figures}")
         self._since = (time.monotonic(), state.num_tokens)
 
     def _tokens_per_second(self, state: RunState) -> float:
@@ -128,6 +128,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:
             break
     return lines
+
+
+def shown(figure: float, decimals: int) -> str:
+    """With so many decimals, or by its power of ten where it is huge, as perplexities may be."""
+    return f"{figure:.{decimals}f}" if abs(figure) < 1e6 else f"{figure:.{decimals}e}"
 
 
 def _duration(seconds: float) -> str:

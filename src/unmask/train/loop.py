@@ -19,6 +19,7 @@ from unmask.train.distributed import World
 from unmask.train.optim import Optimizers
 from unmask.train.precision import uses_bf16
 from unmask.train.schedule import batch_size_at, learning_rate_share, progress_of, stage_at
+from unmask.train.selection import Selection, chosen, waited_enough
 from unmask.train.session import Clock, listening
 from unmask.train.state import RunState
 
@@ -26,16 +27,6 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 10
 """Steps in a row without a finite gradient before the run goes back to its last checkpoint."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """By which score the best weights are chosen, and how long a better one is waited for."""
-
-    metric: str
-    """One of the scores that `measure` gives; higher is better."""
-    patience: int | None = None
-    """Evaluations without a better score after which training ends; None goes to the end."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +97,7 @@ def train(
     clock = Clock(state)
     scores: dict[str, float] = {}
     is_due = False
-    is_over = _is_over(state, data.selection)
+    is_over = waited_enough(state, data.selection)
     model.train()
     with listening() as asked_to_stop:
         if state.global_step == 0:
@@ -162,7 +153,7 @@ def train(
             if is_last or state.global_step % train_config.evaluate_every == 0:
                 scores = world.first(lambda: data.measure(model))
                 log.evaluation(state, scores)
-                is_over = _selected(state, scores, data.selection, keeper)
+                is_over = chosen(state, scores, data.selection, keeper.keep_best)
                 is_last = is_last or is_over
             is_due = is_due or state.global_step % train_config.save_every == 0
             # A checkpoint made amid faults would be no way out of them, so it waits.
@@ -175,31 +166,6 @@ def train(
                     "go on with --resume"
                 )
     return scores or world.first(lambda: data.measure(model))
-
-
-def _selected(
-    state: RunState, scores: dict[str, float], selection: Selection | None, keeper: Keeper
-) -> bool:
-    """Keeps the weights if they are the best so far; whether that was waited for long enough."""
-    if selection is None:
-        return False
-    score = scores[selection.metric]
-    if state.best_score is None or score > state.best_score:
-        state.best_score, state.best_step, state.evaluations_since_best = (
-            score,
-            state.global_step,
-            0,
-        )
-        keeper.keep_best(state)
-    else:
-        state.evaluations_since_best += 1
-    return _is_over(state, selection)
-
-
-def _is_over(state: RunState, selection: Selection | None) -> bool:
-    """Whether a better score is waited for no more."""
-    patience = None if selection is None else selection.patience
-    return patience is not None and state.evaluations_since_best >= patience
 
 
 def _agree(

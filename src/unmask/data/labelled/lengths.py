@@ -79,13 +79,20 @@ def _count(
     examples: Sequence[Example], tokenizer: Tokenizer
 ) -> tuple[npt.NDArray[np.int64], int, int]:
     """Tokens of each example, specials included; of the texts the unknown ones, and all."""
-    texts: dict[str, int] = {}
+    places: dict[str, int] = {}
     for example in examples:
         for part in parts(example):
-            texts.setdefault(part, len(texts))  # questions share their contexts
-    ids, sizes = tokenizer.encode_bulk(list(texts))
-    lengths = [
-        sum(int(sizes[texts[part]]) for part in parts(example)) + len(parts(example)) + 1
-        for example in examples
-    ]
-    return np.array(lengths), int((ids == tokenizer.special.unk).sum()), len(ids)
+            places.setdefault(part, len(places))  # questions share their contexts
+    ids, sizes = tokenizer.encode_bulk(list(places))
+    ends = np.cumsum(sizes)
+    before = np.concatenate([[0], np.cumsum(ids == tokenizer.special.unk)])
+    unknown = before[ends] - before[ends - sizes]
+    lengths: list[int] = []
+    num_unknown = num_tokens = 0
+    for example in examples:
+        texts = [places[part] for part in parts(example)]
+        num_parts = int(sizes[texts].sum())
+        num_tokens += num_parts
+        num_unknown += int(unknown[texts].sum())
+        lengths.append(num_parts + len(texts) + 1)
+    return np.array(lengths), num_unknown, num_tokens
