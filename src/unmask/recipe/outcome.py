@@ -14,7 +14,6 @@ from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.durable import MANIFEST
 from unmask.errors import writing
-from unmask.recipe.baselines import baselines
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
 from unmask.recipe.keeper import RunKeeper
@@ -84,6 +83,8 @@ def conclude(
             intervals={name: (one.low, one.high) for name, one in intervals.items()},
         )
     if recipe.baselines:
+        from unmask.recipe.baselines.scores import baselines  # scikit-learn takes a second
+
         outcome = replace(outcome, baselines=baselines(task, examples.train, measured, base))
 
     def add(folder: Path) -> None:

@@ -1,0 +1,265 @@
+"""Fine-tuning a tiny model on little files, from the first step to the published folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from unmask.checkpoint import native
+from unmask.checkpoint.bundle import Bundle
+from unmask.errors import DataError, UsageError
+from unmask.infer.asking import ask
+from unmask.recipe.config import Finetune
+from unmask.recipe.finetune import finetune
+from unmask.recipe.outcome import SCORES_FILE, Outcome
+from unmask.tasks.task import Model
+from unmask.text.config import TokenizerConfig
+from unmask.text.train import train_wordpiece
+from unmask.train.log import METRICS_FILE, RunLog, read_metrics
+
+GOOD, BAD = ("good", "fine", "great"), ("bad", "dull", "poor")
+
+
+def lines(number: int, first: int = 0) -> list[tuple[str, str]]:
+    """Texts whose label one word tells."""
+    made = []
+    for i in range(first, first + number):
+        word = (GOOD if i % 2 else BAD)[i // 2 % 3]
+        made.append((f"the film {i % 7} was {word} to see {i % 5}", "yes" if i % 2 else "no"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    folder = tmp_path_factory.mktemp("texts")
+
+    def write(number: int = 48, first: int = 0) -> Path:
+        path = folder / f"{first}-{number}.tsv"
+        rows = "".join(f"{text}\t{label}\n" for text, label in lines(number, first))
+        path.write_text("text\tlabel\n" + rows, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def pretrained(make_model: Callable[..., Model], tmp_path: Path) -> Path:
+    """A tiny encoder with its tokenizer and a masked language model head."""
+    vocabulary = " ".join([*GOOD, *BAD, "the film was to see 0 1 2 3 4 5 6"])
+    tokenizer = train_wordpiece([vocabulary] * 4, TokenizerConfig(vocab_size=64, min_frequency=1))
+    model = make_model(hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
+    config = make_config(model)
+    native.save(Bundle(model, None, tokenizer, config, None), tmp_path / "base")
+    return tmp_path / "base"
+
+
+def make_config(model: Model) -> Any:
+    from unmask.models.config import BertConfig
+
+    tokens = model.encoder.get_submodule("embedding.tokens")
+    return BertConfig(
+        vocab_size=tokens.num_embeddings,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+
+
+def recipe(**settings: Any) -> Finetune:
+    train = {"steps": 40, "batch_size": 8, "evaluate_every": 10, **settings.pop("train", {})}
+    optim = {"learning_rate": 3e-3, **settings.pop("optim", {})}
+    return Finetune.model_validate(
+        {"task": "classification", "baselines": False, "train": train, "optim": optim, **settings}
+    )
+
+
+def go(train: Path, model: Path, output: Path, settings: Finetune, **others: Any) -> Outcome:
+    return finetune(train, model, output, settings, say=lambda _: None, **others)
+
+
+def test_a_model_is_trained_measured_and_published(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    settings = recipe(train={"steps": 120, "evaluate_every": 30}, dropout=0.0)
+    outcome = go(texts(), pretrained, tmp_path / "run", settings, test=texts(20, 100))
+
+    assert outcome.validation["accuracy"] == 1.0
+    assert outcome.test is not None
+    assert outcome.test["accuracy"] == 1.0
+    assert outcome.intervals["accuracy"] == (1.0, 1.0)
+    assert json.loads((outcome.folder / SCORES_FILE).read_text())["test"] == outcome.test
+    bundle = native.load(outcome.folder)
+    found = list(ask(bundle, ["the film 1 was great to see 2", "the film 1 was dull to see 2"]))
+    assert [answer["label"] for answer in found] == ["yes", "no"]
+    assert found[0]["score"] > 0.5
+    measured = [
+        m for m in read_metrics(tmp_path / "run" / METRICS_FILE) if "validation_accuracy" in m
+    ]
+    assert [line["step"] for line in measured] == [30, 60, 90, 120]
+
+
+def test_the_best_weights_are_published_not_the_last(
+    texts: Callable[..., Path],
+    pretrained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "run"
+    settings = recipe(train={"steps": 30}, metric="log_loss_turned")
+    import unmask.tasks.classification as room
+
+    given = iter([0.0, 0.3, 0.9, 0.1, 0.0])  # the first is asked to see that the score is there
+    original = room.Classification.score
+    monkeypatch.setattr(
+        room.Classification,
+        "score",
+        lambda self, e, s: {**original(self, e, s), "log_loss_turned": next(given, 0.0)},
+    )
+    outcome = go(texts(), pretrained, run, settings)
+
+    best = load_file(run / "best" / "model.safetensors")
+    last = load_file(run / "checkpoint-30" / "model.safetensors")
+    published = load_file(outcome.folder / "model.safetensors")
+    assert all(torch.equal(published[name], best[name]) for name in best)
+    assert any(not torch.equal(last[name], best[name]) for name in best)
+
+
+def test_a_run_that_was_cut_off_goes_on_bit_for_bit(
+    texts: Callable[..., Path],
+    pretrained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = recipe(train={"steps": 24, "save_every": 5})
+    whole = go(texts(), pretrained, tmp_path / "whole", settings)
+
+    def cut(_log: RunLog, state: Any, _progress: float, _numbers: dict[str, float]) -> None:
+        if state.global_step == 13:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunLog, "step", cut)
+        with pytest.raises(KeyboardInterrupt):
+            go(texts(), pretrained, tmp_path / "cut", settings)
+    with pytest.raises(UsageError, match="--resume"):
+        go(texts(), pretrained, tmp_path / "cut", settings)
+    again = go(texts(), pretrained, tmp_path / "cut", settings, resume=True)
+
+    weights = [(one.folder / "model.safetensors").read_bytes() for one in (whole, again)]
+    assert weights[0] == weights[1]
+    assert again.validation == whole.validation
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"number": 50}, "examples"),
+        ({"optim": {"learning_rate": 1e-3}}, "learning_rate"),
+        ({"freeze": "1"}, "freeze"),
+    ],
+)
+def test_another_run_is_not_gone_on_with(
+    texts: Callable[..., Path],
+    pretrained: Path,
+    tmp_path: Path,
+    change: dict[str, Any],
+    message: str,
+) -> None:
+    settings = recipe(train={"steps": 4, "save_every": 2})
+    go(texts(), pretrained, tmp_path / "run", settings)
+    file = texts(change.pop("number", 48))
+
+    with pytest.raises(UsageError, match=message):
+        go(
+            file,
+            pretrained,
+            tmp_path / "run",
+            recipe(train={"steps": 4, "save_every": 2}, **change),
+            resume=True,
+        )
+
+
+def test_a_frozen_encoder_stays_as_it_was_and_is_warned_of(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcome = go(
+        texts(), pretrained, tmp_path / "run", recipe(freeze="encoder", train={"steps": 3})
+    )
+
+    before = native.load(pretrained).model.encoder.state_dict()
+    after = native.load(outcome.folder).model.encoder.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert "--freeze encoder" in caplog.text
+
+
+def test_seeds_give_mean_and_spread_and_the_best_is_published(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    settings = recipe(seeds=2, train={"steps": 3, "evaluate_every": 3})
+    outcome = go(texts(), pretrained, tmp_path / "run", settings)
+
+    each = [
+        json.loads((tmp_path / "run" / f"seed-{seed}" / "model" / SCORES_FILE).read_text())
+        for seed in (0, 1)
+    ]
+    values = [one["validation"]["log_loss"] for one in each]
+    assert values[0] != values[1]
+    assert outcome.validation["log_loss"] == pytest.approx(sum(values) / 2)
+    assert outcome.spread is not None
+    assert outcome.spread["log_loss"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
+    assert native.load(outcome.folder).task is not None
+    alone = go(texts(), pretrained, tmp_path / "alone", replace_seed(settings, 1))
+    assert alone.validation == each[1]["validation"]
+
+
+def replace_seed(settings: Finetune, seed: int) -> Finetune:
+    train = settings.train.model_copy(update={"seed": seed})
+    return settings.model_copy(update={"seeds": 1, "train": train})
+
+
+def test_what_cannot_be_chosen_by_is_named(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="metric: 'bleu' is none of this task's: accuracy"):
+        go(texts(), pretrained, tmp_path / "run", recipe(metric="bleu"))
+
+
+def test_a_label_that_training_lacks_is_named_with_its_line(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.tsv"
+    other.write_text("text\tlabel\nthe film was good\tyes\nthe film\tmaybe\n", encoding="utf-8")
+
+    with pytest.raises(DataError, match=r"other\.tsv:3: label 'maybe' is none of the 2"):
+        go(texts(), pretrained, tmp_path / "run", recipe(), validation=other)
+
+
+def test_validation_examples_seen_in_training_are_told(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    settings = recipe(train={"steps": 2})
+    finetune(texts(), pretrained, tmp_path / "run", settings, validation=texts(20), say=said.append)
+
+    assert any("20 of 20 validation examples are in the training file too" in s for s in said)
+
+
+def test_dropout_can_be_switched_off(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    outcome = go(texts(), pretrained, tmp_path / "run", recipe(dropout=0.0, train={"steps": 2}))
+
+    config = native.load(outcome.folder).config
+    assert dropouts_of(config) == (0.0, 0.0)
+
+
+def dropouts_of(config: Any) -> tuple[float, float]:
+    return config.hidden_dropout_prob, config.attention_probs_dropout_prob
