@@ -29,7 +29,10 @@ class Batch:
     sample_ids: Tensor
     """(B,) int64, which sample of the data set each sequence is; seeds its mask."""
     labels: Mapping[str, Tensor] = field(default_factory=dict)
-    """Per loss term: (N,) or (B,) int64, IGNORED where nothing is asked."""
+    """Per loss term: (N,), (B, ...) or (B / group_size,), IGNORED where nothing is asked."""
+    group_size: int = 1
+    """Neighbouring sequences that belong together and are never split, such as the choices of a
+    question; B is a multiple of it."""
 
     @property
     def num_tokens(self) -> int:

@@ -56,3 +56,13 @@ def show(document: Any, rows: Sequence[tuple[str, str]], *, as_json: bool) -> No
     for name, value in rows:
         table.add_row(escape(name), escape(value))  # a path may hold what looks like markup
     Console().print(table)
+
+
+def figure(value: float, decimals: int = 4) -> str:
+    """With so many decimals, or by its power of ten where it is huge, as perplexities may be."""
+    return f"{value:,.{decimals}f}" if abs(value) < 1e6 else f"{value:.{decimals}e}"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number of things."""
+    return f"{number:,} {one if number == 1 else many}"

@@ -56,3 +56,14 @@ def test_a_fine_tuned_model_says_its_labels(
         ["O", "B", "I"],
     )
     assert found["parameters"]["head classifier"] == 3 * 8 + 3
+
+
+def test_what_pretraining_ended_with_is_told(
+    make_bundle: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    native.save(make_bundle(), tmp_path / "model", {})
+    assert describe(tmp_path / "model")["final_losses"] is None
+    scores = {"validation": {"mlm_loss": None}, "corpus_unigram_entropy": 6.0}
+    (tmp_path / "model" / "scores.json").write_text(json.dumps(scores))
+    found = describe(tmp_path / "model")["final_losses"]
+    assert found == {"mlm_loss": None, "corpus_unigram_entropy": 6.0}

@@ -154,3 +154,37 @@ def test_damage_is_the_only_finding_about_a_damaged_model(
     [(severity, what)] = findings(tmp_path / "model")
     assert severity == "error"
     assert "model.safetensors: has 0 bytes" in what
+
+
+def pretrained(bundle: Bundle, folder: Path, length: int, loss: object) -> None:
+    native.save(bundle, folder, {"recipe": {"train": {"sequence_length": length}}})
+    scores = {"validation": {"mlm_loss": loss}, "corpus_unigram_entropy": 6.0}
+    (folder / "scores.json").write_text(json.dumps(scores))
+
+
+def test_positions_that_were_never_trained_are_named(
+    make_bundle: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    pretrained(make_bundle(vocab_size=10), tmp_path / "some", 8, 2.5)
+    one(tmp_path / "some", "note", "has 16 positions, but was trained on sequences of up to 8")
+    pretrained(make_bundle(vocab_size=10), tmp_path / "all", 16, 2.5)
+    assert findings(tmp_path / "all") == []
+
+
+@pytest.mark.parametrize("loss", [6.5, 1e30, None])
+def test_a_run_that_learned_nothing_is_named(
+    loss: float | None, make_bundle: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    pretrained(make_bundle(), tmp_path / "model", 16, loss)
+    one(tmp_path / "model", "warning", "above the unigram entropy of its corpus, 6.00")
+
+
+@pytest.mark.parametrize(
+    "text", ["[1, 2]", "{", '{"validation": {"f1": 0.5}}', '{"validation": 3}']
+)
+def test_scores_of_another_kind_are_none_of_its_business(
+    text: str, make_bundle: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    native.save(make_bundle(vocab_size=10), tmp_path / "model", {})
+    (tmp_path / "model" / "scores.json").write_text(text)
+    assert findings(tmp_path / "model") == []

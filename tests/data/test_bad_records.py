@@ -370,3 +370,29 @@ def test_an_input_that_is_mostly_bad_stops_before_its_end(write: Write) -> None:
     rejects = Rejects(0.001)
     with pytest.raises(DataError, match="1001 of 1001 records cannot be read"):
         list(read([folder], ReaderConfig(), rejects))
+
+
+def test_another_encoding_comes_with_the_way_out(write: Write) -> None:
+    folder = write("a.txt", "caf\xe9".encode("latin-1"))
+    rejects = Rejects(0.0)
+    for _ in range(10):
+        rejects.add("a.txt", 1, "not UTF-8")
+
+    with pytest.raises(DataError, match="`iconv -f latin1 -t utf-8 OLD"):
+        rejects.check()
+    with Rejects(1.0, folder / "list.jsonl") as one:
+        one.add("a.txt", 1, "not UTF-8")
+        told = str(one.explain(DataError("no word in it."), folder / "out"))
+    assert "1 of 1 record cannot be read (1 not UTF-8)" in told
+    assert told.count("iconv") == 1
+
+
+def test_other_rejects_say_nothing_of_encodings(caplog: pytest.LogCaptureFixture) -> None:
+    rejects = Rejects(1.0)
+    rejects.add("a.jsonl", 1, "broken JSON")
+    rejects.num_records += 1
+
+    rejects.warn(Path("rejects.jsonl"))
+
+    assert "1 of 2 records cannot be read (1 broken JSON); what cannot is left out" in caplog.text
+    assert "iconv" not in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import random
 import shutil
 from collections.abc import Callable
@@ -141,6 +142,10 @@ def test_a_damaged_shard_is_an_error_and_nothing_else_is_said(
     (finding,) = examine_corpus(tmp_path / "out")
     assert finding.severity == "error"
     assert "shard-00000.tokens: damaged" in finding.what
+    assert re.fullmatch(
+        r"\S+shard-00000\.tokens: damaged, its sha256 is \S+ expected \S+", finding.what
+    )
+    assert finding.fix == "copy the corpus again, or prepare it again"
 
 
 def test_a_folder_that_is_no_corpus_is_an_error(tmp_path: Path) -> None:

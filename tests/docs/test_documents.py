@@ -67,8 +67,11 @@ def commands(document: Path) -> Iterator[list[str]]:
     [d for d in DOCUMENTS if any(block.language == "python" for block in blocks(d))],
     ids=lambda path: path.relative_to(ROOT).as_posix(),
 )
-def test_python_blocks_run(
-    document: Path, quick_start: Path, monkeypatch: pytest.MonkeyPatch
+def test_python_blocks_run_without_a_warning(
+    document: Path,
+    quick_start: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.chdir(quick_start)
     names: dict[str, object] = {"__name__": "__main__"}
@@ -78,6 +81,7 @@ def test_python_blocks_run(
             code = compile("\n" * (block.line - 1) + block.body, str(document), "exec")
             if not block.skipped:
                 exec(code, names)
+    assert caplog.messages == []
 
 
 @each_document

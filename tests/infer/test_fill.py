@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -234,3 +235,22 @@ def by_token(answer: Any) -> Tensor:
 def test_the_real_bert_tiny_gives_the_answers_of_the_pipeline(bert_tiny: Path) -> None:
     texts = [ONE, SEVERAL, "She opened the [MASK] and went in."]
     assert_same(load(bert_tiny).predict(texts), pipeline("fill-mask", model=str(bert_tiny))(texts))
+
+
+def test_unknown_tokens_and_untrained_positions_are_warned_of_once(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    recipe = {"recipe": {"train": {"sequence_length": 6}}}
+    (tmp_path / "model" / "unmask.json").write_text(json.dumps(recipe))
+    engine = load(tmp_path / "model")
+
+    engine.predict(["the cat sat [MASK]", "[MASK]"])
+    assert caplog.messages == []
+    engine.predict(["the ☃ cat sat [MASK] ☃", "☃ [MASK] the cat sat on"])
+    length, unknown = caplog.messages
+    assert "trained on sequences of up to 6 tokens, and the longest text has 8" in length
+    assert "3 of 12 tokens of the text are unknown" in unknown
+    caplog.clear()
+    engine.score(["the ☃ cat sat on the"])
+    assert len(caplog.messages) == 2

@@ -102,8 +102,13 @@ def test_only_the_masked_row_of_each_copy_reaches_the_head(engine: Engine) -> No
     assert seen == [len(tokens)]
 
 
-def test_a_mask_token_in_the_text_is_text(engine: Engine) -> None:
+def test_a_mask_token_in_the_text_is_text_and_warned_of(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.score("the cat sat")
+    assert caplog.messages == []
     assert "[MASK]" not in engine.score("the [MASK] sat").tokens
+    assert "text 1 'the [MASK] sat': the [MASK] in it is scored as text" in caplog.text
 
 
 def test_one_text_gives_one_score_and_a_list_a_list(engine: Engine) -> None:

@@ -36,7 +36,8 @@ def test_the_card_tells_how_well_it_does_beside_the_baseline(card: Callable[...,
 
     assert "| mlm_loss | 2.5000 |" in text
     assert "| mlm_accuracy | 0.5000 |" in text
-    assert "costs 6.2500 nats" in text
+    assert "the unigram entropy of the training corpus, costs 6.2500 nats" in text
+    assert "warning" not in text
     assert "![loss](loss.png)" in text
 
 

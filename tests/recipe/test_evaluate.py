@@ -111,3 +111,65 @@ def test_an_encoder_alone_is_refused(result: Result, held_out: Path, tmp_path: P
 
     with pytest.raises(UsageError, match="without a masked language model head"):
         evaluate(tmp_path / "encoder", held_out, Evaluate(sequence_length=32))
+
+
+@pytest.fixture
+def roomy(tiny_corpus: Path, tmp_path: Path, make_recipe: Callable[..., Pretrain]) -> Result:
+    """A model of 64 positions, of which training used 32."""
+    sizes = {**make_recipe().model, "max_position_embeddings": 64}
+    recipe = make_recipe({"steps": 1}, model=sizes)
+    return pretrain(tiny_corpus, tmp_path / "roomy", recipe, say=lambda _: None)
+
+
+def test_sequences_are_as_long_as_those_that_the_model_was_trained_on(
+    roomy: Result, held_out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert evaluate(roomy.folder, held_out) == evaluate(
+        roomy.folder, held_out, Evaluate(sequence_length=32)
+    )
+    assert caplog.messages == []
+    evaluate(roomy.folder, held_out, Evaluate(sequence_length=64))
+    (message,) = caplog.messages
+    assert "--sequence-length 64: the model was trained on sequences of up to 32" in message
+
+
+def test_a_model_from_elsewhere_is_measured_within_its_positions(
+    roomy: Result, held_out: Path
+) -> None:
+    (roomy.folder / "unmask.json").unlink()
+
+    assert evaluate(roomy.folder, held_out) == evaluate(
+        roomy.folder, held_out, Evaluate(sequence_length=64)
+    )
+
+
+def test_the_corpus_that_a_model_was_trained_on_is_recognised(
+    roomy: Result, tiny_corpus: Path, held_out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluate(roomy.folder, held_out)
+    assert caplog.messages == []
+    evaluate(roomy.folder, tiny_corpus)
+    assert "is what the model was trained on" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"The cat.", "too few for one sequence of 32; give more text, or a shorter --sequence"),
+        (b"", "Give text."),
+        (b"caf\xe9", "1 of 1 record cannot be read"),
+    ],
+    ids=["short", "empty", "latin-1"],
+)
+def test_too_little_text_names_only_what_evaluate_can_be_told(
+    text: bytes, expected: str, result: Result, tmp_path: Path
+) -> None:
+    (tmp_path / "some.txt").write_bytes(text)
+
+    with pytest.raises(DataError) as caught:
+        evaluate(result.folder, tmp_path / "some.txt")
+
+    message = str(caught.value)
+    assert expected in message
+    elsewhere = ("--filters", "--duplicates", "--train", "--validation", "--reader", "unmask-")
+    assert [part for part in elsewhere if part in message] == []

@@ -23,13 +23,13 @@ def recipe_file(tmp_path: Path) -> Callable[[str], Path]:
 
 def message_of(path: Path | None, flags: dict[str, Any]) -> str:
     with pytest.raises(UsageError) as caught:
-        load(path, flags)
+        load(path, flags, Pretrain)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
 
 def test_without_a_file_and_flags_there_are_the_defaults() -> None:
-    assert load(None, {}) == Pretrain()
+    assert load(None, {}, Pretrain) == Pretrain()
 
 
 def test_flags_win_over_the_file_key_by_key(recipe_file: Callable[[str], Path]) -> None:
@@ -38,7 +38,9 @@ def test_flags_win_over_the_file_key_by_key(recipe_file: Callable[[str], Path]) 
         "num_attention_heads = 2\n"
     )
 
-    recipe = load(path, {"train": {"seed": 4}, "model": {"hidden_size": 32}, "dropout": 0.0})
+    recipe = load(
+        path, {"train": {"seed": 4}, "model": {"hidden_size": 32}, "dropout": 0.0}, Pretrain
+    )
 
     assert (recipe.preset, recipe.dropout) == ("small", 0.0)
     assert (recipe.train.batch_size, recipe.train.seed) == (8, 4)
@@ -60,7 +62,7 @@ def test_a_budget_by_flag_replaces_the_files(
     expected: tuple[int | None, float | None],
     recipe_file: Callable[[str], Path],
 ) -> None:
-    recipe = load(recipe_file(f"[train]\n{written}\n"), {"train": flags})
+    recipe = load(recipe_file(f"[train]\n{written}\n"), {"train": flags}, Pretrain)
 
     assert (recipe.train.steps, recipe.train.minutes) == expected
 
@@ -100,9 +102,9 @@ def test_every_fault_has_a_line_with_what_was_found(recipe_file: Callable[[str],
     lines = message_of(path, {}).splitlines()
 
     assert lines == [
-        f"{path}: `dropout` 2.0: Input should be less than 1.",
-        f"{path} [train]: `steps` 0: Input should be greater than or equal to 1.",
-        f"{path} [train]: `precision` 'fp8': Input should be 'fp32', 'bf16' or 'auto'.",
+        f"{path}: `dropout` 2.0: expected less than 1.",
+        f"{path} [train]: `steps` 0: expected 1 or more.",
+        f"{path} [train]: `precision` 'fp8': expected 'fp32', 'bf16' or 'auto'.",
     ]
 
 
@@ -127,3 +129,25 @@ def test_a_file_that_is_missing_or_broken_is_named(
     assert message_of(broken, {}).startswith(f"{broken}: is no valid TOML: ")
     broken.write_bytes(b"preset = '\xff'\n")
     assert message_of(broken, {}).startswith(f"{broken}: is no valid TOML: ")
+
+
+def test_a_recipe_named_without_its_folder_or_ending_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "quick.toml").write_text("dropout = 0.0\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert "Did you mean recipes/quick.toml?" in message_of(Path("quick"), {})
+    assert "Did you mean recipes/quick.toml?" in message_of(Path("recipes/quick"), {})
+    assert "Did you mean" not in message_of(Path("slow"), {})
+
+
+def test_a_value_that_came_by_a_flag_is_named_by_it(recipe_file: Callable[[str], Path]) -> None:
+    path = recipe_file("dropout = 0.5\n[train]\nsteps = 0\n")
+
+    assert message_of(path, {"dropout": 1.5, "train": {"batch_size": 0}}).splitlines() == [
+        "--dropout 1.5: expected less than 1.",
+        f"{path} [train]: `steps` 0: expected 1 or more.",
+        "--train.batch-size 0: expected 1 or more.",
+    ]

@@ -391,7 +391,7 @@ def test_a_context_without_tokens_gives_no_answer(tokenizer: Tokenizer) -> None:
 def test_the_threshold_is_tuned_and_kept(tokenizer: Tokenizer) -> None:
     task = settled()
     scores = perfect_scores(task, EXAMPLES, tokenizer)
-    shy = [replace(one, no_answer=one.no_answer + 30.0) for one in scores]
+    shy = [one._replace(no_answer=one.no_answer + 30.0) for one in scores]
     assert set(task.predictions(EXAMPLES, shy).values()) == {""}
     untuned = task.score(EXAMPLES, shy)
     assert (untuned["f1"], untuned["best_f1"]) == (0.2, 1.0)

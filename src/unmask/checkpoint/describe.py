@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from unmask.checkpoint.assemble import outline
+from unmask.checkpoint.history import read_final_losses
 from unmask.checkpoint.huggingface.families import model_type_of
 from unmask.checkpoint.huggingface.folder import read_tokenizer
 from unmask.checkpoint.huggingface.provenance import read_provenance
@@ -18,6 +20,9 @@ from unmask.checkpoint.native import locate
 from unmask.models.config import PRESETS, BertConfig
 from unmask.tasks.task import Model
 from unmask.text.tokenizer import Tokenizer
+
+_LOSSES = ("mlm_loss", "corpus_unigram_entropy")
+"""What pretraining ended with, and what guessing by frequency would have come to."""
 
 
 def describe(model: Path | str) -> dict[str, Any]:
@@ -32,6 +37,7 @@ def describe(model: Path | str) -> dict[str, Any]:
     drawn = outline(found.config, found.heads, found.num_outputs)
     table = parameter_table(drawn)
     tokenizer = read_tokenizer(folder)
+    losses = read_final_losses(folder)
     return {
         "folder": str(folder),
         "family": model_type_of(found.config),
@@ -46,6 +52,7 @@ def describe(model: Path | str) -> dict[str, Any]:
         "weight_bytes": sum(file.stat().st_size for file in {e.file for e in entries.values()}),
         "tokenizer": None if tokenizer is None else _tokenizer(tokenizer),
         "made_by": read_provenance(folder),
+        "final_losses": losses and dict(zip(_LOSSES, map(_finite, losses), strict=True)),
     }
 
 
@@ -84,6 +91,11 @@ def parameter_table(model: Model) -> dict[str, int]:
 def configured_parameters(config: BertConfig, heads: frozenset[str]) -> int:
     """How many parameters a model of this config has, without making it."""
     return sum(parameter_table(outline(config, heads)).values())
+
+
+def _finite(figure: float) -> float | None:
+    """JSON has no word for NaN."""
+    return figure if math.isfinite(figure) else None
 
 
 def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:

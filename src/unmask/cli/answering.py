@@ -6,14 +6,18 @@ import json as json_format
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson
-from unmask.errors import UsageError
+from unmask.cli.texts import texts_of
 from unmask.infer.config import FillConfig
 from unmask.recipe.config import Evaluate
+
+if TYPE_CHECKING:
+    from unmask.infer.engine import Engine
+    from unmask.infer.fill import Answer
 
 
 def fill(
@@ -30,20 +34,19 @@ def fill(
     model
         A model or run folder, or a hub id.
     text
-        Texts with one or more [MASK].
+        Texts with one or more [MASK]; - or nothing reads them from standard input, one a line.
     """
     from unmask.infer.engine import load
 
-    _require(text)
+    texts = texts_of(text, "The [MASK] barked.")
     engine = load(model)
-    answers = engine.predict(list(text), settings.top_k, settings.candidates)
-    for answer in answers:
+    for asked, answer in zip(
+        texts, engine.predict(texts, settings.top_k, settings.candidates), strict=True
+    ):
         if json:
             print(json_format.dumps(answer, ensure_ascii=False))
-            continue
-        for guesses in answer:
-            for guess in guesses if isinstance(guesses, list) else [guesses]:
-                print(f"{guess['score']:7.4f}  {guess['token_str']:<16}  {guess['sequence']}")
+        else:
+            _show(asked, answer, engine, is_alone=len(texts) == 1)
 
 
 def score(model: str, /, *text: str, json: AsJson = False) -> None:
@@ -54,19 +57,22 @@ def score(model: str, /, *text: str, json: AsJson = False) -> None:
     model
         A model or run folder, or a hub id.
     text
-        Sentences, each of which is scored by itself.
+        Sentences, each of which is scored by itself; - or nothing reads them from standard input,
+        one a line.
     """
     from unmask.infer.engine import load
+    from unmask.terminal import figure
     from unmask.text.normalise import replace_surrogates
 
-    _require(text)
-    for scored in load(model).score(list(text)):
+    texts = texts_of(text, "The dog barked.")
+    for scored in load(model).score(texts):
         if json:
             print(json_format.dumps(_finite(asdict(scored))))
         else:
             print(
                 f"{scored.pseudo_log_likelihood:9.3f}  "
-                f"perplexity {scored.pseudo_perplexity:10.2f}  {replace_surrogates(scored.text)}"
+                f"perplexity {figure(scored.pseudo_perplexity, 2):>10}  "
+                f"{replace_surrogates(scored.text)}"
             )
 
 
@@ -88,10 +94,13 @@ def evaluate(
         A corpus folder, or a file, a folder or a glob of text.
     """
     from unmask.recipe.evaluate import evaluate as measured
-    from unmask.terminal import show
+    from unmask.terminal import figure, show
 
     figures = measured(model, data, settings)
-    rows = [(name, f"{value:,.4f}".rstrip("0").rstrip(".")) for name, value in figures.items()]
+    rows = [
+        (name, f"{value:,}" if isinstance(value, int) else figure(value))
+        for name, value in figures.items()
+    ]
     show(figures, rows, as_json=json)
 
 
@@ -103,6 +112,23 @@ def _finite(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _require(text: tuple[str, ...]) -> None:
-    if not text:
-        raise UsageError('no text was given; write it in quotes: "The [MASK] barked."')
+def _show(text: str, answer: Answer, engine: Engine, *, is_alone: bool) -> None:
+    """The guesses for each blank, under the text where there are several of either."""
+    blanks = [guesses for guesses in answer if isinstance(guesses, list)]
+    if not is_alone or blanks:
+        print(text)
+    if not blanks:
+        _show_guesses(answer, engine)
+    for number, guesses in enumerate(blanks, 1):
+        print(f"  blank {number} of {len(blanks)}, the others left open")
+        _show_guesses(guesses, engine)
+
+
+def _show_guesses(guesses: Answer, engine: Engine) -> None:
+    from unmask.infer.inputs import tokenizer_of
+
+    special = tokenizer_of(engine.bundle).special_tokens
+    for guess in guesses:
+        assert not isinstance(guess, list)
+        filled = guess["sequence"].removeprefix(special.cls).removesuffix(special.sep).strip()
+        print(f"{guess['score']:7.4f}  {guess['token_str']:<16}  {filled}")

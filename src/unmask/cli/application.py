@@ -5,24 +5,33 @@ from __future__ import annotations
 import logging
 import sys
 
-from cyclopts import App
-from cyclopts.exceptions import CycloptsError
-from pydantic import ValidationError
+try:  # importing takes a moment, in which somebody may think better of it
+    from cyclopts import App, Parameter
+    from cyclopts.exceptions import CycloptsError
 
-from unmask import __version__
-from unmask.cli import answering, examining, preparing, training
-from unmask.errors import UnmaskError
+    from unmask import __version__
+    from unmask.cli import answering, examining, finetuning, predicting, preparing, training
+    from unmask.cli.helping import HELP
+    from unmask.cli.wording import arguments, usage
+    from unmask.errors import UnmaskError
+except KeyboardInterrupt:
+    print("unmask: interrupted", file=sys.stderr)
+    sys.exit(130)
 
 app = App(
     name="unmask",
     version=__version__,
     help="From a folder of text to a trained, measured BERT-style encoder.",
+    default_parameter=Parameter(consume_multiple=True, negative_iterable=()),
+    help_formatter=HELP,
     suppress_keyboard_interrupt=False,
 )
 app.command(preparing.tokenizer)
 app.command(preparing.corpus)
 app.command(preparing.corpus_verify, name="corpus-verify")
 app.command(training.pretrain)
+app.command(finetuning.app)
+app.command(predicting.predict)
 app.command(answering.fill)
 app.command(answering.score)
 app.command(answering.evaluate)
@@ -34,13 +43,14 @@ def main() -> None:
     """Runs one verb; a user's mistake ends in one message and an exit code, never a traceback."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
-        app(exit_on_error=False, print_error=False, result_action="return_value")
+        tokens = arguments(sys.argv[1:])
+        app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        _fail(_usage(error), 2)
+        _fail(usage(error), 2)
     except UnmaskError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)  # as shells have it
+    except KeyboardInterrupt as error:
+        _fail("; ".join(["interrupted", *map(str, error.args)]), 130)  # as shells have it
     except BrokenPipeError:
         # The reader of our output has gone; devnull keeps the interpreter's last flush silent.
         sys.stdout = None
@@ -48,16 +58,6 @@ def main() -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}", 4)
-
-
-def _usage(error: CycloptsError) -> str:
-    cause = error.__cause__
-    if isinstance(cause, ValidationError):
-        from unmask.recipe.config import Pretrain
-        from unmask.recipe.files import explain
-
-        return explain(cause, "command line", Pretrain)
-    return f"{error}\nTry `unmask {' '.join(error.command_chain or ())} --help`."
 
 
 def _fail(message: str, exit_code: int) -> None:

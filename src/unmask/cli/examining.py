@@ -6,9 +6,9 @@ import json as json_format
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from unmask.cli.flags import AsJson
+from unmask.errors import DataError, UsageError
 
 _SHORT = {
     "num_hidden_layers": "layers",
@@ -19,6 +19,10 @@ _SHORT = {
     "pretraining_parameters": "with MLM and NSP",
 }
 """Headings that leave room for the numbers."""
+_DOCTOR_TAKES = (
+    "doctor takes a corpus, which `unmask corpus TEXT --tokenizer DIR --output DIR` makes, or a "
+    "model or run folder"
+)
 
 
 def inspect(model: str | None = None, /, *, json: AsJson = False) -> None:
@@ -27,14 +31,16 @@ def inspect(model: str | None = None, /, *, json: AsJson = False) -> None:
     Parameters
     ----------
     model
-        A model or run folder, or a hub id; without it, the table of the presets' sizes.
+        A model or run folder, or a hub id; without it, the table of the presets' sizes. --json
+        has all settings and numbers.
     """
     from unmask.checkpoint.describe import describe, presets
+    from unmask.cli.summary import summary
     from unmask.terminal import show, show_table
 
     if model is not None:
         described = describe(model)
-        show(described, list(_rows(described).items()), as_json=json)
+        show(described, summary(described), as_json=json)
         return
     sizes = presets()
     if json:
@@ -42,16 +48,6 @@ def inspect(model: str | None = None, /, *, json: AsJson = False) -> None:
         return
     rows = [[name, *(f"{number:,}" for number in of.values())] for name, of in sizes.items()]
     show_table(["preset", *(_SHORT[name] for name in sizes["base"])], rows)
-
-
-def _rows(described: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    rows: dict[str, str] = {}
-    for name, value in described.items():
-        if isinstance(value, dict):
-            rows |= _rows(value, f"{prefix}{name}.")
-        else:
-            rows[f"{prefix}{name}"] = f"{value:,}" if type(value) is int else str(value)
-    return rows
 
 
 def doctor(folder: Path, /, *, json: AsJson = False) -> None:
@@ -71,15 +67,36 @@ def doctor(folder: Path, /, *, json: AsJson = False) -> None:
 
         findings = examine_corpus(folder)
     else:
+        _refuse_raw_material(folder)
         from unmask.checkpoint.doctor import examine_model
 
         findings = examine_model(folder)
-    for finding in findings:
-        if json:
-            print(json_format.dumps(asdict(finding), ensure_ascii=False))
-        else:
-            print(f"{finding.severity}: {finding.what}\n    {finding.why}\n    Fix: {finding.fix}")
-    if not findings and not json:
+    if json:
+        print(json_format.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    elif not findings:
         print(f"{folder}: nothing to complain about")
+    else:
+        for finding in findings:
+            advice = "Hint" if finding.severity == "note" else "Fix"
+            print(f"{finding.severity}: {finding.what}\n    {finding.why}")
+            print(f"    {advice}: {finding.fix}")
     if any(finding.severity == "error" for finding in findings):
         sys.exit(3)
+
+
+def _refuse_raw_material(folder: Path) -> None:
+    """Says what text or a tokenizer is; anything else may be a model, if a broken one."""
+    from unmask.data.sources import find
+
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    models = ("config", "model", "checkpoint-", "pytorch_model", "metrics.jsonl")
+    if any(name.startswith(models) for name in names):
+        return
+    if names & {"tokenizer.json", "vocab.txt"}:
+        raise UsageError(f"{folder}: is a tokenizer; {_DOCTOR_TAKES}.")
+    try:
+        sources, _ = find([folder])
+    except DataError:
+        return
+    what = "a file of text" if folder.is_file() else f"text ({len(sources)} files)"
+    raise UsageError(f"{folder}: is {what}; {_DOCTOR_TAKES}.")

@@ -14,11 +14,12 @@ from unmask.text.config import TokenizerConfig
 
 
 def tokenizer(
-    *text: Path,
+    *text: Annotated[Path, Parameter(required=True)],
     output: Path,
     settings: Annotated[TokenizerConfig, Parameter(name="*")] = TokenizerConfig(),
     reader: ReaderConfig = ReaderConfig(),
     overwrite: bool = False,
+    json: AsJson = False,
 ) -> None:
     """Learns a WordPiece vocabulary from text.
 
@@ -32,16 +33,19 @@ def tokenizer(
         Replaces a tokenizer that is already there.
     """
     from unmask.data.vocabulary import learn
+    from unmask.terminal import counted, show
 
     learned, num_rejects = learn(list(text), output, settings, reader, overwrite=overwrite)
-    print(
-        f"{output}: a vocabulary of {learned.vocab_size:,}; {num_rejects} records rejected",
-        file=sys.stderr,
-    )
+    if json:
+        found = {"vocab_size": learned.vocab_size, "num_rejects": num_rejects}
+        show({"tokenizer": str(output), **found}, [], as_json=True)
+        return
+    rejected = counted(num_rejects, "record", "records")
+    print(f"{output}: a vocabulary of {learned.vocab_size:,}; {rejected} rejected", file=sys.stderr)
 
 
 def corpus(
-    *text: Path,
+    *text: Annotated[Path, Parameter(required=True)],
     tokenizer: Path,
     output: Path,
     settings: Annotated[CorpusConfig, Parameter(name="*")] = CorpusConfig(),

@@ -12,7 +12,14 @@ from torch import Tensor
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
 from unmask.infer.batcher import Cloze, answering, answers
-from unmask.infer.inputs import enclose, name_of, place_of, require_masked_lm, tokenizer_of
+from unmask.infer.inputs import (
+    enclose,
+    name_of,
+    place_of,
+    require_masked_lm,
+    tokenizer_of,
+    warn_of,
+)
 from unmask.text.tokenizer import Tokenizer
 
 _LOOKS_LIKE_A_MASK = re.compile(r"\[\s*mask\s*\]|<mask>|_{2,}|\[blank\]", re.IGNORECASE)
@@ -58,6 +65,7 @@ def fill(
         )
     allowed = None if candidates is None else torch.tensor(candidate_ids(tokenizer, candidates))
     clozes = [_cloze(bundle, tokenizer, i, text) for i, text in enumerate(texts)]
+    warn_of(bundle, [cloze.input_ids for cloze in clozes])
     results: dict[int, Answer] = {}
     with answering(bundle.model):
         for members, logits in answers(bundle, sorted(clozes, key=lambda c: len(c.input_ids))):

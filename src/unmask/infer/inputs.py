@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+
 from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.history import read_history
 from unmask.errors import DataError, UsageError
 from unmask.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
 
 _SHOWN_CHARACTERS = 60
 
@@ -64,3 +70,30 @@ def enclose(bundle: Bundle, ids: list[int], place: str) -> list[int]:
             f"{limit}. Nothing is cut silently: shorten the text, or split it into several."
         )
     return whole
+
+
+def warn_of(bundle: Bundle, sequences: Sequence[list[int]]) -> None:
+    """Logs what the model cannot read well in these sequences: a warning a kind, not one a text."""
+    if not sequences:
+        return
+    longest = max(map(len, sequences))
+    trained = read_history(bundle.folder).sequence_length
+    if trained is not None and longest > trained:
+        logger.warning(
+            "%s was trained on sequences of up to %d tokens, and the longest text has %d with "
+            "[CLS] and [SEP]: positions that were never trained make its answers worse. Shorten "
+            "the text, or split it.",
+            name_of(bundle),
+            trained,
+            longest,
+        )
+    unknown = tokenizer_of(bundle).special.unk
+    num_unknown = sum(ids.count(unknown) for ids in sequences)
+    if num_unknown:
+        logger.warning(
+            "%d of %d tokens of the text are unknown to %s (%s): it cannot tell what stands there.",
+            num_unknown,
+            sum(len(ids) - 2 for ids in sequences),
+            name_of(bundle),
+            tokenizer_of(bundle).special_tokens.unk,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ import torch
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
 from unmask.infer.batcher import Cloze, answering, answers
-from unmask.infer.inputs import enclose, place_of, require_masked_lm, tokenizer_of
+from unmask.infer.inputs import enclose, place_of, require_masked_lm, tokenizer_of, warn_of
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ def score(bundle: Bundle, texts: Sequence[str]) -> list[Score]:
         if not ids:
             raise UsageError(f"{place_of(i, text)}: has no token, so there is nothing to score.")
         sequences.append(enclose(bundle, ids, place_of(i, text)))
+    warn_of(bundle, sequences)
+    _warn_of_masks(texts, tokenizer.mask_token)
 
     summands: list[list[float]] = [[] for _ in texts]
     with answering(bundle.model):
@@ -64,6 +69,17 @@ def score(bundle: Bundle, texts: Sequence[str]) -> list[Score]:
         _score(text, [tokenizer.id_to_token(i) for i in sequence[1:-1]], values)
         for text, sequence, values in zip(texts, sequences, summands, strict=True)
     ]
+
+
+def _warn_of_masks(texts: Sequence[str], mask_token: str) -> None:
+    index = next((i for i, text in enumerate(texts) if mask_token in text), None)
+    if index is not None:
+        logger.warning(
+            "%s: the %s in it is scored as text, piece by piece, and not as a blank. To see what "
+            "could stand there, fill it in.",
+            place_of(index, texts[index]),
+            mask_token,
+        )
 
 
 def _masked_copies(sequences: Sequence[list[int]], mask: int) -> Iterator[Cloze]:

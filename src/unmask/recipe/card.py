@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.recipe.config import Pretrain
+from unmask.recipe.telling import HELD_OUT_RATE, warning_of
+from unmask.train.log import shown
 from unmask.train.schedule import DEFAULT_STEPS
 
 
@@ -16,7 +18,9 @@ def model_card(
 ) -> str:
     """Markdown with the front matter that model hubs read."""
     size = sum(parameter.numel() for parameter in bundle.model.parameters())
-    rows = [f"| {name} | {value:.4f} |" for name, value in scores.items()]
+    rows = [f"| {name} | {shown(value, 4)} |" for name, value in scores.items()]
+    warning = warning_of(scores["mlm_loss"], unigram_entropy)
+    failed = [] if warning is None else ["", f"**{warning}**"]
     train = recipe.train
     pairs = " with next sentence prediction" if recipe.next_sentence else ""
     steps = f"{train.steps or DEFAULT_STEPS} steps"
@@ -42,7 +46,10 @@ def model_card(
             "## Held-out figures",
             "",
             f"Measured on {train.validation_sequences} or fewer held-out sequences, always under "
-            f"the same masks. Guessing by frequency alone costs {unigram_entropy:.4f} nats.",
+            f"the same masks of {100 * HELD_OUT_RATE:g} % of the tokens. Guessing by frequency "
+            f"alone, the unigram entropy of the training corpus, costs {unigram_entropy:.4f} "
+            f"nats.",
+            *failed,
             "",
             "| measure | value |",
             "|---|---|",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ import numpy as np
 
 from unmask.batch import IGNORED, Batch
 from unmask.checkpoint import native
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.history import History, read_history
 from unmask.data.config import CorpusConfig
 from unmask.data.manifest import is_corpus
 from unmask.data.prepare import prepare
@@ -23,7 +26,16 @@ from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.evaluate import evaluate as measured
 
+logger = logging.getLogger(__name__)
+
 _MICRO_BATCH_TOKENS = 8192
+_CORPUS_FLAGS = (
+    ", or loosen the filters (--filters.*, --duplicates)",
+    ", or raise --reader.max-reject-rate to go on without these records",
+)
+"""What preparation advises, which `unmask evaluate` cannot be told."""
+_USUAL_LENGTH = 128
+"""Of sequences for a model that does not say how long those were that it was trained on."""
 
 
 def evaluate(
@@ -32,14 +44,15 @@ def evaluate(
     """Scores masked language modelling on a corpus folder, or on text.
 
     Masks are those by which pretraining measures itself. Beside the model's `mlm_loss` (nats),
-    `mlm_accuracy` and `mlm_pseudo_perplexity` stand the entropy of the text's own tokens and how
-    often its commonest one is right, how many `positions` were asked for, and `num_rejects`,
-    records of the text that could not be read. Special tokens, unknown ones among them, are never
-    asked for. Next sentence prediction is not measured.
+    `mlm_accuracy` and `mlm_pseudo_perplexity` stand `unigram_entropy`, that of this text's own
+    tokens, and `unigram_accuracy`, how often its commonest one is right, how many `positions` were
+    asked for, and `num_rejects`, records of the text that could not be read. Special tokens,
+    unknown ones among them, are never asked for. Next sentence prediction is not measured.
 
     Raises:
         UsageError: A model without a masked language model head, or too short for the sequences.
-        DataError: A damaged corpus, or one that was prepared with another tokenizer.
+        DataError: A damaged corpus, one that was prepared with another tokenizer, or too little
+            text.
     """
     config = config or Evaluate()
     bundle = native.load(model)
@@ -48,15 +61,22 @@ def evaluate(
             f"{model}: an encoder without a masked language model head and a tokenizer has "
             "nothing to be measured by; give a folder that `unmask pretrain` wrote."
         )
-    if config.sequence_length > bundle.config.max_position_embeddings:
-        raise UsageError(
-            f"--sequence-length {config.sequence_length}: the model has only "
-            f"{bundle.config.max_position_embeddings} positions."
-        )
     tokenizer = bundle.tokenizer
+    past = read_history(bundle.folder)
+    length = _sequence_length(config, bundle, past)
     with _opened(Path(data), tokenizer) as (shards, num_rejects):
-        documents = np.arange(shards.num_documents)
-        source = sequences(shards, documents, config.sequence_length, tokenizer, None)
+        if shards.num_tokens < length - 2:
+            raise DataError(
+                f"{data}: has {shards.num_tokens} tokens, too few for one sequence of {length}; "
+                "give more text, or a shorter --sequence-length."
+            )
+        if shards.sha256 == past.corpus_sha256:
+            logger.warning(
+                "%s: is what the model was trained on, so that these figures flatter it. Measure "
+                "on text that it has not seen.",
+                data,
+            )
+        source = sequences(shards, np.arange(shards.num_documents), length, tokenizer, None)
         counts = ordinary_counts(shards.unigram_counts(), tokenizer.is_special)
         asked = _Asked(commonest=int(counts.argmax()))
         batches = held_out_batches(source, tokenizer, config.num_sequences, _MICRO_BATCH_TOKENS)
@@ -68,6 +88,23 @@ def evaluate(
             "positions": asked.positions,
             "num_rejects": num_rejects,
         }
+
+
+def _sequence_length(config: Evaluate, bundle: Bundle, past: History) -> int:
+    longest = bundle.config.max_position_embeddings
+    length = config.sequence_length
+    if length is None:
+        return min(past.sequence_length or _USUAL_LENGTH, longest)
+    if length > longest:
+        raise UsageError(f"--sequence-length {length}: the model has only {longest} positions.")
+    if past.sequence_length is not None and length > past.sequence_length:
+        logger.warning(
+            "--sequence-length %d: the model was trained on sequences of up to %d tokens; "
+            "positions that were never trained make these figures worse.",
+            length,
+            past.sequence_length,
+        )
+    return length
 
 
 class _Asked:
@@ -98,5 +135,16 @@ def _opened(data: Path, tokenizer: Tokenizer) -> Iterator[tuple[Shards, int]]:
         yield shards, 0
         return
     with tempfile.TemporaryDirectory(prefix="unmask-") as folder:
-        report = prepare([data], tokenizer, Path(folder, "corpus"), CorpusConfig())
-        yield Shards.open(Path(folder, "corpus")), report.num_rejects
+        corpus = Path(folder, "corpus")
+        try:
+            report = prepare([data], tokenizer, corpus, CorpusConfig())
+        except DataError as error:
+            raise DataError(_without_what_is_not_here(str(error), folder)) from error
+        yield Shards.open(corpus), report.num_rejects
+
+
+def _without_what_is_not_here(message: str, folder: str) -> str:
+    """What preparation says, but for flags of `unmask corpus` and a list that is gone by then."""
+    for advice in _CORPUS_FLAGS:
+        message = message.replace(advice, "")
+    return "\n".join(line for line in message.splitlines() if folder not in line)

@@ -41,7 +41,7 @@ def load(path: Path | None, flags: dict[str, Any], kind: type[Settings]) -> Sett
     try:
         return kind.model_validate(merged)
     except ValidationError as error:
-        raise UsageError(explain(error, str(path or "settings"), kind)) from error
+        raise UsageError(explain(error, str(path or "settings"), kind, flags)) from error
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -54,10 +54,18 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def explain(error: ValidationError, place: str, settings: type[BaseModel]) -> str:
-    """One line a fault: where it is, what was found, what was expected."""
+def explain(
+    error: ValidationError, place: str, settings: type[BaseModel], flags: dict[str, Any]
+) -> str:
+    """One line a fault: where it is, what was found, what was expected.
+
+    `flags` are the settings that came by flags, which are then named instead of the place.
+    """
     lines: list[str] = []
     for fault in error.errors():
+        if (flag := _flag(fault, flags)) is not None:
+            lines.append(f"{flag} {fault['input']}: {expectation(fault)}.")
+            continue
         *table, key = [str(part) for part in fault["loc"]] or [""]
         where = f"{place} [{'.'.join(table)}]" if table else place
         if fault["type"] == "extra_forbidden":
@@ -69,6 +77,17 @@ def explain(error: ValidationError, place: str, settings: type[BaseModel]) -> st
             found = "" if isinstance(fault["input"], dict | BaseModel) else f" {fault['input']!r}"
             lines.append(f"{where}: `{key}`{found}: {message}." if key else f"{where}: {message}.")
     return "\n".join(lines)
+
+
+def _flag(fault: ErrorDetails, flags: Any) -> str | None:
+    """By which a wrong value came; None where it did not, or where a whole table is wrong."""
+    for key in fault["loc"]:
+        if not isinstance(flags, dict) or key not in flags:
+            return None
+        flags = flags[key]
+    if isinstance(flags, dict):
+        return None
+    return "--" + ".".join(str(key).replace("_", "-") for key in fault["loc"])
 
 
 def expectation(fault: ErrorDetails) -> str:

@@ -162,7 +162,7 @@ class RunKeeper:
 
     def _read(self, checkpoint: Path) -> RunState:
         stored = native.load_training_state(checkpoint)
-        _compare(stored.state["identity"], self._identity, checkpoint)
+        require_same(stored.state["identity"], self._identity, checkpoint)
         self._warn_of_rounding(stored.state["rounding"])
         self._set_aside_after(checkpoint)
         assert self._optimizers is not None
@@ -216,7 +216,12 @@ def weights_sha256(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _compare(stored: dict[str, Any], wanted: dict[str, Any], checkpoint: Path) -> None:
+def require_same(stored: dict[str, Any], wanted: dict[str, Any], place: Path) -> None:
+    """Refuses to go on with a run that was another one.
+
+    Raises:
+        UsageError: They differ; each difference is named.
+    """
     before, now = _flat(stored), _flat(wanted)
     differences = [
         f"  {name}: was {before.get(name)!r}, is {now.get(name)!r}"
@@ -225,7 +230,7 @@ def _compare(stored: dict[str, Any], wanted: dict[str, Any], checkpoint: Path) -
     ]
     if differences:
         raise UsageError(
-            f"{checkpoint}: belongs to another run:\n" + "\n".join(differences) + "\n"
+            f"{place}: belongs to another run:\n" + "\n".join(differences) + "\n"
             "Resume with what it was started with, or start anew under another --output."
         )
 

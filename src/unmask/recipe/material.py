@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import glob
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,13 +46,25 @@ class HeldOut:
     batches: list[Batch]
     """What runs are measured on."""
     unigram_entropy: float
+    """Of the corpus, nats."""
     unigram_accuracy: float
+    """Share of the held-out picked positions that are the corpus' commonest token."""
+    num_documents: int
+    """Held out, of a corpus of its own or of the run's."""
+    num_sequences: int
+    """All that these documents give; at most `validation_sequences` of them are measured."""
+    document_share: float | None
+    """Of the corpus' documents; None for a corpus of its own."""
 
 
 def open_corpus(
-    corpus: Path, tokenizer: Path | None, run: Path, here: World, say: Callable[[str], None]
+    paths: Sequence[Path],
+    tokenizer: Path | None,
+    run: Path,
+    here: World,
+    say: Callable[[str], None],
 ) -> Shards:
-    """The corpus folder, checked; where a tokenizer is given, `corpus` is text, prepared first.
+    """The corpus folder, checked; where a tokenizer is given, `paths` are text, prepared first.
 
     Prepared text lies in the run's folder, where a run that is resumed finds it.
 
@@ -60,28 +73,43 @@ def open_corpus(
         UsageError: Text without a tokenizer, a corpus with one.
     """
     if tokenizer is None:
-        if not is_corpus(corpus):
-            raise DataError(
-                f"{corpus}: not a corpus, which `unmask corpus` makes; to train on "
-                "text itself, name a vocabulary by --tokenizer DIR."
-            )
-        folder = corpus
+        folder = _the_corpus(paths)
     else:
-        if is_corpus(corpus):
-            raise UsageError(
-                f"{corpus}: a corpus, which holds its own tokenizer; leave out --tokenizer."
-            )
+        for path in paths:
+            if is_corpus(path):
+                raise UsageError(
+                    f"{path}: a corpus, which holds its own tokenizer; leave out --tokenizer."
+                )
         folder = run / CORPUS_FOLDER
         pieces = Tokenizer.load(tokenizer)
-        here.first(lambda: _prepare(corpus, pieces, folder, say))
+        here.first(lambda: _prepare(paths, pieces, folder, say))
     shards = Shards.open(folder)
     here.first(shards.verify)  # a second for each gigabyte, against days on damaged tokens
     return shards
 
 
-def _prepare(text: Path, tokenizer: Tokenizer, folder: Path, say: Callable[[str], None]) -> None:
+def _the_corpus(paths: Sequence[Path]) -> Path:
+    first = paths[0]
+    if not is_corpus(first):
+        if not first.exists() and not glob.has_magic(str(first)):
+            raise DataError(f"{first}: no such file or folder.")
+        raise DataError(
+            f"{first}: not a corpus, which `unmask corpus` makes; to train on "
+            "text itself, name a vocabulary by --tokenizer DIR."
+        )
+    if len(paths) > 1:
+        raise UsageError(
+            f"{first} and {len(paths) - 1} more: expected one corpus. Prepare all the text "
+            "together by `unmask corpus`, or give it with --tokenizer DIR."
+        )
+    return first
+
+
+def _prepare(
+    paths: Sequence[Path], tokenizer: Tokenizer, folder: Path, say: Callable[[str], None]
+) -> None:
     if not is_corpus(folder):
-        report = prepare([text], tokenizer, folder, CorpusConfig())
+        report = prepare(paths, tokenizer, folder, CorpusConfig())
         say(f"{folder}: {report.num_documents:,} documents, {report.num_tokens:,} tokens")
     elif Shards.open(folder).tokenizer_sha256 != tokenizer.sha256:
         raise UsageError(
@@ -128,7 +156,15 @@ def training_data(
         stage_starts(recipe.train),
     )
     counts = ordinary_counts(shards.unigram_counts(), tokenizer.is_special)
-    return data, HeldOut(batches, unigram_entropy(counts), hit_rate(int(counts.argmax()), batches))
+    share = len(held_out) / shards.num_documents if recipe.validation is None else None
+    return data, HeldOut(
+        batches,
+        unigram_entropy(counts),
+        hit_rate(int(counts.argmax()), batches),
+        num_documents=len(held_out),
+        num_sequences=len(test),
+        document_share=share,
+    )
 
 
 def hit_rate(token: int, batches: Iterable[Batch]) -> float:

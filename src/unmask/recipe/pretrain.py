@@ -3,67 +3,47 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
-from unmask.checkpoint import native
 from unmask.checkpoint.assemble import assemble
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
+from unmask.checkpoint.runs import checkpoints
 from unmask.data.shards import Shards
-from unmask.errors import UsageError, writing
+from unmask.errors import UsageError
 from unmask.nn.init import initialise, look_at_neighbours
-from unmask.recipe.card import model_card
+from unmask.recipe import files
 from unmask.recipe.config import Pretrain
 from unmask.recipe.keeper import RunKeeper, require_new, settings_of
-from unmask.recipe.material import HeldOut, open_corpus, training_data
+from unmask.recipe.material import open_corpus, training_data
+from unmask.recipe.output import require_ours
+from unmask.recipe.result import CURVE_FILE as CURVE_FILE
+from unmask.recipe.result import Result as Result
+from unmask.recipe.result import conclude
+from unmask.recipe.telling import introduction, standing
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
-from unmask.train import curve
 from unmask.train.compiling import compile_blocks
 from unmask.train.distributed import World, world
-from unmask.train.log import METRICS_FILE, RunLog, SilentLog, read_metrics
+from unmask.train.log import RunLog, SilentLog
 from unmask.train.loop import Log, TrainingData, train
 from unmask.train.optim import Optimizers
+from unmask.train.schedule import DEFAULT_STEPS
 
-CURVE_FILE = "loss.png"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a pretraining run came to."""
-
-    folder: Path
-    """The trained model, in Hugging Face's layout."""
-    scores: dict[str, float]
-    """Held-out `mlm_loss` in nats, `mlm_accuracy`, `mlm_pseudo_perplexity`, and NSP's."""
-    unigram_entropy: float
-    """Entropy in nats of the training corpus' tokens: about the loss of guessing by frequency."""
-    unigram_accuracy: float
-    """Share of held-out tokens that are the most frequent token."""
-    curve: Path
-    """The loss curve as PNG."""
-    sketch: str
-    """The loss curve in characters."""
-
-    def figures(self) -> dict[str, float]:
-        """Held-out scores beside what token frequencies alone would give."""
-        return {
-            **self.scores,
-            "unigram_entropy": self.unigram_entropy,
-            "unigram_accuracy": self.unigram_accuracy,
-        }
+_LEAST_EVALUATIONS = 10
+"""Of a run with a budget in steps that does not say how often, so that its curve has points."""
 
 
 def pretrain(
-    corpus: Path | str,
+    corpus: Path | str | Sequence[Path | str],
     output: Path | str,
-    recipe: Pretrain | None = None,
+    recipe: Pretrain | Mapping[str, Any] | None = None,
     *,
     tokenizer: Path | str | None = None,
     resume: bool = False,
@@ -71,33 +51,64 @@ def pretrain(
 ) -> Result:
     """Trains a masked language model on a corpus folder and writes it to `output`/model.
 
-    With a `tokenizer` folder, `corpus` is text, which is prepared into `output`/corpus first. With
-    `resume` an interrupted run goes on where its newest valid checkpoint stands, and a run
-    that never began begins. `say` hears one line at a time and prints to stderr by default.
+    With a `tokenizer` folder, `corpus` is text, one path or several, which is prepared into
+    `output`/corpus first. With `resume` an interrupted run goes on where its newest valid
+    checkpoint stands, and a run that never began begins. `say` hears one line at a time and prints
+    to stderr by default.
 
     Raises:
-        UsageError: The output is in use, or holds another run.
+        UsageError: A wrong setting, or the output is in use, holds another run or other things.
         DataError: The corpus is damaged or too small, or the loss stays not finite.
         Stopped: A signal ended the run early; its state is saved.
     """
-    recipe = recipe or Pretrain()
+    recipe = _with_evaluations(_checked(recipe))
+    paths = [corpus] if isinstance(corpus, str | Path) else corpus
     run = Path(output)
     say = say or (lambda line: print(line, file=sys.stderr, flush=True))
     with world(recipe.train.device) as here, ExitStack() as held:
         say = say if here.is_first else _silent
+        here.first(lambda: require_ours(run))
         if not resume:
             require_new(run)
         vocabulary = None if tokenizer is None else Path(tokenizer)
-        shards = open_corpus(Path(corpus), vocabulary, run, here, say)
+        shards = open_corpus(list(map(Path, paths)), vocabulary, run, here, say)
         pieces = Tokenizer.load(shards.tokenizer_folder)
         bundle = _fresh(recipe, pieces)
         data, held_out = training_data(recipe, shards, pieces)
-        say(_introduction(recipe, bundle, data, here))
+        for line in introduction(recipe, bundle, data, held_out, here):
+            say(line)
         here.first(lambda: _lock(run, held))
         keeper = RunKeeper(run, bundle, recipe, _identity(recipe, bundle, shards), here)
         log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
-        scores = _train(recipe, bundle, data, keeper, log, here, resume=resume)
-        return _finish(keeper, recipe, bundle, scores, held_out, here)
+        scores = _train(recipe, bundle, data, keeper, log, here, say, resume=resume)
+        result = conclude(keeper, recipe, bundle, scores, held_out, here)
+        if result.warning is not None:
+            say(result.warning)
+        return result
+
+
+def _checked(recipe: Pretrain | Mapping[str, Any] | None) -> Pretrain:
+    if isinstance(recipe, Pretrain):
+        return recipe
+    if not isinstance(recipe, Mapping | None):
+        raise UsageError(
+            f"recipe: {recipe!r:.100}; expected a Pretrain or a mapping of its settings. "
+            "`unmask.recipe.files.load` reads a file."
+        )
+    try:
+        return Pretrain.model_validate(dict(recipe or {}))
+    except ValidationError as error:
+        raise UsageError(files.explain(error, "recipe", Pretrain, {})) from error
+
+
+def _with_evaluations(recipe: Pretrain) -> Pretrain:
+    """Looks at held-out text more often in a short run, unless the user said how often."""
+    train = recipe.train
+    if train.minutes is not None or "evaluate_every" in train.model_fields_set:
+        return recipe
+    often = max(1, (train.steps or DEFAULT_STEPS) // _LEAST_EVALUATIONS)
+    every = min(train.evaluate_every, often)
+    return recipe.model_copy(update={"train": train.model_copy(update={"evaluate_every": every})})
 
 
 def _train(
@@ -107,12 +118,16 @@ def _train(
     keeper: RunKeeper,
     log: Log,
     here: World,
+    say: Callable[[str], None],
     *,
     resume: bool,
 ) -> dict[str, float]:
     """Trains from where the run's folder stands; returns the last held-out scores."""
     optimizers = Optimizers(bundle.model.to(here.device), recipe.optim)
+    goes_on = bool(checkpoints(keeper.run))
     state = keeper.begin(optimizers, resume=resume)
+    if resume:
+        say(standing(recipe, state, goes_on=goes_on))
     log.forget_after(state)
     if recipe.train.compile:
         compile_blocks(bundle.model.encoder, here.device)
@@ -165,16 +180,6 @@ def _fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
     )
 
 
-def _introduction(recipe: Pretrain, bundle: Bundle, data: TrainingData, here: World) -> str:
-    size = sum(parameter.numel() for parameter in bundle.model.parameters())
-    return (
-        f"{recipe.preset} BERT, {size / 1e6:.1f}M parameters, vocabulary "
-        f"{bundle.config.vocab_size:,}; {len(data.sources[-1]):,} sequences of up to "
-        f"{recipe.train.sequence_length} tokens; {here.device}, "
-        f"{here.size} process(es), {torch.get_num_threads()} thread(s)"
-    )
-
-
 def _identity(recipe: Pretrain, bundle: Bundle, shards: Shards) -> dict[str, Any]:
     """What must not change between two halves of one run."""
     settings = settings_of(recipe)
@@ -188,36 +193,3 @@ def _identity(recipe: Pretrain, bundle: Bundle, shards: Shards) -> dict[str, Any
         "architecture": bundle.config.model_dump(mode="json"),
         "settings": settings,
     }
-
-
-def _finish(
-    keeper: RunKeeper,
-    recipe: Pretrain,
-    bundle: Bundle,
-    scores: dict[str, float],
-    held_out: HeldOut,
-    here: World,
-) -> Result:
-    """Writes the model folder with its card and curve."""
-    run = keeper.run
-
-    def add(folder: Path) -> None:
-        (folder / CURVE_FILE).write_bytes((run / CURVE_FILE).read_bytes())
-        card = model_card(recipe, bundle, scores, held_out.unigram_entropy, CURVE_FILE)
-        (folder / "README.md").write_text(card, encoding="utf-8")
-
-    def publish() -> None:
-        metrics = read_metrics(run / METRICS_FILE)
-        with writing(run / CURVE_FILE):
-            curve.draw(metrics, held_out.unigram_entropy, run / CURVE_FILE)
-        keeper.publish(bundle, add)
-
-    here.first(publish)
-    return Result(
-        folder=run / native.MODEL_FOLDER,
-        scores=scores,
-        unigram_entropy=held_out.unigram_entropy,
-        unigram_accuracy=held_out.unigram_accuracy,
-        curve=run / CURVE_FILE,
-        sketch=curve.sketch(read_metrics(run / METRICS_FILE), held_out.unigram_entropy),
-    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,8 +21,7 @@ Floats = NDArray[np.floating[Any]]
 _NO_SCORE = -math.inf
 
 
-@dataclass(frozen=True)
-class SpanScores:
+class SpanScores(NamedTuple):
     """What the windows of one question came to."""
 
     spans: NDArray[np.int64]

@@ -28,7 +28,7 @@ class TagDecoder:
         """(W,) the number of each word's tag, of the K there are."""
         if self.how == "viterbi" and self.scheme != "plain":
             return viterbi(scores, *self._grammar)
-        return scores.argmax(axis=1)
+        return np.asarray(scores.argmax(axis=1))
 
     def tags(self, numbers: Numbers) -> list[str]:
         """The W tags, repaired where asked for, whether the K labels have such a tag or not."""
@@ -71,7 +71,7 @@ def viterbi(
         best = sums.max(axis=0) + wide[word]
     best = np.where(is_last, best, -np.inf)
     if best.max() == -np.inf:
-        return scores.argmax(axis=1)
+        return np.asarray(scores.argmax(axis=1))
     found = np.empty(num_words, dtype=np.int64)
     found[-1] = best.argmax()
     for word in range(num_words - 1, 0, -1):

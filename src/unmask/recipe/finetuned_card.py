@@ -1,0 +1,193 @@
+"""The model card of a fine-tuned model: what it answers, how well, beside what, how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from unmask.checkpoint.bundle import Bundle
+from unmask.recipe import card_figures
+from unmask.recipe.config import Finetune
+
+if TYPE_CHECKING:
+    from unmask.recipe.outcome import Outcome
+
+_MOST_LABELS = 50
+_FOLDER = "path/to/this/folder"
+
+
+class _Kind(NamedTuple):
+    """What a task is to a reader who has never seen it."""
+
+    pipeline_tag: str
+    title: str
+    answers: str
+    limit: str
+
+
+_KINDS = {
+    "classification": _Kind(
+        "text-classification",
+        "classifier",
+        "It gives a text, or a pair of texts, one of the labels below.",
+        "It answers with one of its labels whatever it is given: a text to which none applies, or "
+        "in another language or style than it was trained on, gets one too.",
+    ),
+    "several": _Kind(
+        "text-classification",
+        "classifier",
+        "It gives a text, or a pair of texts, any number of the labels below.",
+        "Labels other than these it cannot give. Each has a threshold of its own, which other "
+        "tools do not read.",
+    ),
+    "regression": _Kind(
+        "text-classification",
+        "regression model",
+        "It gives a text, or a pair of texts, a number in the unit of the training labels.",
+        "Nothing keeps the number within the range of the training labels.",
+    ),
+    "multiple-choice": _Kind(
+        "multiple-choice",
+        "multiple-choice model",
+        "It says which of several choices goes with a text.",
+        "It names the best of the choices given, also where none is right.",
+    ),
+    "tagging": _Kind(
+        "token-classification",
+        "tagger",
+        "It gives every word of a text one of the tags below.",
+        "It expects words to be divided as in the training examples. Tags other than these it "
+        "cannot give.",
+    ),
+    "qa": _Kind(
+        "question-answering",
+        "question answering model",
+        "It finds the span of a given context that answers a question.",
+        "It quotes the context and knows nothing else; what the context has wrong, it has wrong.",
+    ),
+}
+
+
+def card(
+    recipe: Finetune,
+    bundle: Bundle,
+    outcome: Outcome,
+    pictures: Sequence[Path],
+    base_model: str,
+    sizes: Mapping[str, int],
+) -> str:
+    """Markdown with the front matter that model hubs read.
+
+    `recipe` has its steps and learning rate resolved, `pictures` lie beside the card, `base_model`
+    is what fine-tuning began with, `sizes` are the numbers of examples by `train`, `validation`
+    and, if there were any, `test`.
+    """
+    task: Any = bundle.task
+    kind = _KINDS[_kind(task)]
+    size = sum(parameter.numel() for parameter in bundle.model.parameters())
+    library = "unmask" if task.architecture is None else "transformers"
+    counted = ", ".join(f"{number:,} {name}" for name, number in sizes.items())
+    parts = [
+        f"---\nlibrary_name: {library}\npipeline_tag: {kind.pipeline_tag}\n"
+        f"tags: [unmask, bert, {recipe.task}]\n---",
+        f"# A {kind.title} of {size / 1e6:.1f}M parameters",
+        f"{kind.answers} It is BERT's encoder of `{_shown(base_model)}`, fine-tuned.",
+        *_labels(task.labels if _kind(task) != "regression" else ()),
+        "## How to use it",
+        *_uses(task, kind),
+        "## Figures",
+        f"Examples: {counted}. {card_figures.caution(outcome)}",
+        card_figures.table(outcome),
+        *card_figures.notes(outcome),
+        *(card_figures.embedded(picture, outcome) for picture in pictures),
+        "## How it was made",
+        _settings(recipe, task),
+        "## Limits",
+        _limits(kind, outcome),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _kind(task: Any) -> str:
+    by_type = {"regression": "regression", "multi_label_classification": "several"}
+    name: str = by_type.get(task.problem_type or "", task.name)
+    return name
+
+
+def _labels(labels: Sequence[str]) -> list[str]:
+    if not labels:
+        return []
+    listed = ", ".join(f"`{_shown(label)}`" for label in labels[:_MOST_LABELS])
+    more = len(labels) - _MOST_LABELS
+    rest = f" and {more} more, which `config.json` names" if more > 0 else ""
+    return [f"Labels: {listed}{rest}."]
+
+
+def _uses(task: Any, kind: _Kind) -> list[str]:
+    text = "" if kind.pipeline_tag in ("multiple-choice", "question-answering") else '"A text." '
+    found = [
+        f"```bash\nunmask predict {_FOLDER} {text or '--input FILE '}--json\n"
+        f"unmask evaluate {_FOLDER} FILE   # labelled examples of your own\n```"
+    ]
+    if task.architecture is None:
+        return [*found, "transformers has no class for its mean-pooled head."]
+    loaded = f"AutoModelFor{task.architecture}"
+    found.append(
+        f"```python\nfrom transformers import {loaded}, AutoTokenizer\n\n"
+        f'tokenizer = AutoTokenizer.from_pretrained("{_FOLDER}")\n'
+        f'model = {loaded}.from_pretrained("{_FOLDER}")\n```'
+    )
+    unread = _unread(task)
+    return [*found, f"transformers gives the same logits, but does not read {unread}."] if unread \
+        else found  # fmt: skip
+
+
+def _unread(task: Any) -> str:
+    """What was fitted on validation examples and stands in unmask.json alone."""
+    targets = getattr(task, "targets", None)
+    temperature = getattr(targets, "temperature", 1.0)
+    if temperature != 1.0:
+        return f"the temperature by which they are divided ({temperature:.3f})"
+    if getattr(targets, "thresholds", None) is not None:
+        return "the labels' thresholds"
+    if task.name == "qa" and task.config.unanswerable:
+        return f"the threshold of no answer ({task.config.no_answer_threshold:.3f})"
+    return ""
+
+
+def _settings(recipe: Finetune, task: Any) -> str:
+    train, optim = recipe.train, recipe.optim
+    budget = f"{train.minutes:g} minutes" if train.minutes else f"{train.steps} steps"
+    rate = optim.learning_rate if optim.name == "adamw" else optim.muon_learning_rate
+    parts = [
+        f"{budget} of {train.batch_size} examples",
+        f"{optim.name} at {rate:g} ({optim.schedule}, warm-up {100 * optim.warmup_rate:g} %)",
+        f"seed {train.seed}",
+    ]
+    if recipe.freeze is not None:
+        parts.append(f"frozen: {recipe.freeze}")
+    if recipe.reinitialise:
+        parts.append(f"fresh top blocks: {recipe.reinitialise}")
+    if recipe.dropout is not None:
+        parts.append(f"dropout {recipe.dropout:g}")
+    given = task.config.model_dump(mode="json", exclude_defaults=True)
+    parts += [f"{name} {value}" for name, value in given.items()]
+    return f"{'; '.join(parts)}. The whole recipe is in `unmask.json`."
+
+
+def _limits(kind: _Kind, outcome: Outcome) -> str:
+    figures = "validation figures above flatter" if outcome.test is None else "figures above hold"
+    how = "" if outcome.test is None else " for examples like those of the test"
+    return "\n".join(
+        [
+            f"- {kind.limit}",
+            f"- The {figures}{how}; for your own, `unmask evaluate` tells.",
+            "- Neither fairness nor robustness was measured, nor anything else that is not above.",
+        ]
+    )
+
+
+def _shown(name: str) -> str:
+    """On one line of a Markdown table or list."""
+    return " ".join(name.split()).replace("`", "'").replace("|", "/")

@@ -1,0 +1,188 @@
+"""The figures of tables, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+
+from unmask import __version__
+from unmask.errors import writing
+from unmask.recipe.reproduce.datasets import DATA_SETS
+from unmask.recipe.reproduce.runs import Run
+from unmask.recipe.reproduce.tables import TABLES, Row
+
+
+@dataclass(frozen=True)
+class Report:
+    """One table."""
+
+    name: str
+    document: dict[str, Any]
+    """As JSON has it."""
+    markdown: str
+
+
+def write(
+    tables: Sequence[str], runs: Sequence[Run], skipped: Mapping[str, str], model: str
+) -> list[Report]:
+    """The tables as far as their runs are finished, also as files beside the runs."""
+    reports = []
+    for name in tables:
+        mine = [run for run in runs if run.table == name]
+        if not mine:
+            continue
+        document = _document(name, mine, skipped, model)
+        report = Report(name, document, _markdown(document))
+        stem = mine[0].output / name
+        with writing(stem):
+            stem.with_suffix(".md").write_text(report.markdown, encoding="utf-8")
+            text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+            stem.with_suffix(".json").write_text(text, encoding="utf-8")
+        reports.append(report)
+    return reports
+
+
+def _document(
+    name: str, runs: Sequence[Run], skipped: Mapping[str, str], model: str
+) -> dict[str, Any]:
+    there = {run.row.data for run in runs}
+    rows = []
+    for row in TABLES[name].rows:
+        mine = [run for run in runs if run.row == row]
+        finished = [run for run in mine if run.is_finished]
+        if finished:
+            rows.append(_row(row, finished, len(mine)))
+    return {
+        "table": name,
+        "title": TABLES[name].title,
+        "model": model,
+        "rows": rows,
+        "skipped": {
+            data: why
+            for data, why in skipped.items()
+            if data not in there and any(row.data == data for row in TABLES[name].rows)
+        },
+        "versions": {
+            "unmask": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _row(row: Row, runs: Sequence[Run], num_wanted: int) -> dict[str, Any]:
+    dataset = DATA_SETS[row.data]
+    outcomes = [run.outcome() for run in runs]
+    return {
+        "row": row.name,
+        "data": dataset.title,
+        "task": dataset.task,
+        "parts": dataset.rule,
+        "start": row.start,
+        "train_examples": runs[0].num_train,
+        "test_examples": runs[0].files.counts["test"],
+        "seeds": [run.seed for run in runs],
+        "missing_seeds": num_wanted - len(runs),
+        "learning_rate": row.settings(0).optim.learning_rate if "optim" in row.recipe else None,
+        "scores": {name: _score(name, outcomes) for name in dataset.shown},
+        "baselines": {
+            baseline: {name: scores[name] for name in dataset.shown if name in scores}
+            for baseline, scores in outcomes[0]["baselines"].items()
+        },
+        "published": [
+            {"value": one.value, "what": one.what, "source": one.source} for one in row.published
+        ],
+    }
+
+
+def _score(name: str, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean and standard deviation over seeds; of the intervals' bounds the means."""
+    values = [outcome["test"][name] for outcome in outcomes]
+    bounds = [outcome["intervals"][name] for outcome in outcomes if name in outcome["intervals"]]
+    return {
+        "mean": mean(values),
+        "spread": stdev(values) if len(values) > 1 else None,
+        "values": values,
+        "interval": [mean(ends) for ends in zip(*bounds, strict=True)] if bounds else None,
+    }
+
+
+def _markdown(document: Mapping[str, Any]) -> str:
+    rows = document["rows"]
+    baselines = list(dict.fromkeys(name for row in rows for name in row["baselines"]))
+    published = any(row["published"] for row in rows)
+    header = ["data", "trained on", "score", "test", "95 % interval", *baselines]
+    header += ["published"] if published else []
+    cells = [
+        [*line, *(["; ".join(_published(row, first))] if published else [])]
+        for row in rows
+        for first, line in _lines(row, baselines)
+    ]
+    seeds = (
+        " Mean ± standard deviation over seeds." if any(len(r["seeds"]) > 1 for r in rows) else ""
+    )
+    parts = [
+        f"## {document['title']}",
+        f"Test scores in percent, from `{Path(document['model']).name}` where nothing else is "
+        f"said.{seeds} Intervals: bootstrap over test examples. `unmask reproduce "
+        f"{document['table']}`, unmask {document['versions']['unmask']}, torch "
+        f"{document['versions']['torch']}.",
+        _table(header, cells),
+        "\n".join(f"- {row}" for row in _notes(rows)),
+    ]
+    parts += [f"Skipped: {name}, {why}." for name, why in document["skipped"].items()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _lines(row: Mapping[str, Any], baselines: Sequence[str]) -> Iterable[tuple[bool, list[str]]]:
+    """A line for each score, the row's name in the first."""
+    for name, score in row["scores"].items():
+        is_first = name == next(iter(row["scores"]))
+        spread = "" if score["spread"] is None else f" ± {100 * score['spread']:.1f}"
+        interval = score["interval"]
+        others = (row["baselines"].get(baseline, {}).get(name) for baseline in baselines)
+        yield (
+            is_first,
+            [
+                _name(row) if is_first else "",
+                f"{row['train_examples']:,}" if is_first else "",
+                name,
+                f"{100 * score['mean']:.1f}{spread}",
+                "" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}",
+                *("" if other is None else f"{100 * other:.1f}" for other in others),
+            ],
+        )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    start = ", random weights" if row["start"] == "random" else ""
+    rate = "" if row["learning_rate"] is None else f", rate {row['learning_rate']:g}"
+    missing = f", {row['missing_seeds']} seeds to come" if row["missing_seeds"] else ""
+    return f"{row['data']}{start}{rate}{missing}"
+
+
+def _published(row: Mapping[str, Any], first: bool) -> list[str]:
+    if not first:
+        return []
+    return [f"{one['value']:g}: {one['what']} ({one['source']})" for one in row["published"]]
+
+
+def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the parts are, for each data set once."""
+    return list(
+        dict.fromkeys(
+            f"{row['data']}: {row['parts']}; {row['test_examples']:,} test examples" for row in rows
+        )
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,1 @@
+"""Searching for the settings of a fine-tuning run that suit its task, model and examples."""
