@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from unmask.infer.engine import load as load
     from unmask.nn.trace import record as record
     from unmask.recipe.config import Pretrain as Pretrain
+    from unmask.recipe.estimators.texts import TextClassifier as TextClassifier
+    from unmask.recipe.estimators.words import TokenTagger as TokenTagger
     from unmask.recipe.pretrain import pretrain as pretrain
     from unmask.text.tokenizer import Tokenizer as Tokenizer
 
@@ -23,6 +25,8 @@ _HOMES = {
     "Batch": "unmask.batch",
     "Engine": "unmask.infer.engine",
     "Pretrain": "unmask.recipe.config",
+    "TextClassifier": "unmask.recipe.estimators.texts",
+    "TokenTagger": "unmask.recipe.estimators.words",
     "Tokenizer": "unmask.text.tokenizer",
     "UnmaskError": "unmask.errors",
     "load": "unmask.infer.engine",

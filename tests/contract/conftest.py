@@ -11,7 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from unmask.data.labelled.examples import TextExample
+from unmask.data.labelled.examples import (
+    Answer,
+    ChoiceExample,
+    QuestionExample,
+    TaggedExample,
+    TextExample,
+)
+from unmask.data.labelled.words import joined
+from unmask.tasks.qa_spans import SpanScores
 from unmask.tasks.registry import TASKS
 from unmask.tasks.task import Model
 from unmask.text.config import TokenizerConfig
@@ -145,6 +153,67 @@ def _numbers(task: Any, examples: Sequence[Any]) -> list[Any]:
     return [task.targets.row(example) for example in examples]
 
 
+def _tagged(tags: Callable[[int, int], str]) -> Callable[[], list[TaggedExample]]:
+    """Eight texts whose word j of text i has a tag of its own."""
+
+    def make() -> list[TaggedExample]:
+        made = []
+        for i in range(8):
+            text, spans = joined(_sentence(i).split())
+            found = tuple(tags(i, j) for j in range(len(spans)))
+            made.append(TaggedExample(str(i), text, spans, found, f"x:{i}"))
+        return made
+
+    return make
+
+
+def _entity(i: int, j: int) -> str:
+    """Two-word entities of two kinds, told by the first word."""
+    tags = ("B-PER", "I-PER", "O", "B-LOC", "O")
+    return "O" if j == 0 else tags[(i + j) % 5] if (i + j) % 5 != 1 or j > 1 else "O"
+
+
+def _questions() -> list[QuestionExample]:
+    """The answer is one word of the context; every fourth question has none."""
+    made = []
+    for i in range(8):
+        context = _sentence(i + 3)
+        word = context.split()[i % 3]
+        answers = () if i % 4 == 3 else (Answer(word, context.index(word)),)
+        question = f"the {word} {WORDS[i]}"
+        made.append(
+            QuestionExample(str(i), question, context, answers, not answers, None, f"x:{i}")
+        )
+    return made
+
+
+def _choices() -> list[ChoiceExample]:
+    return [
+        ChoiceExample(
+            str(i), _sentence(i), (WORDS[i], WORDS[i + 1], WORDS[(i + 5) % 12]), i % 3, f"x:{i}"
+        )
+        for i in range(8)
+    ]
+
+
+def _log_one_hot(task: Any, examples: Sequence[Any]) -> list[Any]:
+    rows = [[task.labels.index(tag) for tag in example.tags] for example in examples]
+    return [np.log(np.eye(len(task.labels))[row] + 1e-9) for row in rows]
+
+
+def _spans(_task: Any, examples: Sequence[Any]) -> list[Any]:
+    found = []
+    for example in examples:
+        spans = [[a.start, a.start + len(a.text)] for a in example.answers] or [[0, 1]]
+        no_answer = -10.0 if example.answers else 30.0
+        found.append(SpanScores(np.array(spans), np.array([10.0]), no_answer))
+    return found
+
+
+def _chosen(_task: Any, examples: Sequence[Any]) -> list[Any]:
+    return [20.0 * (np.arange(len(e.choices)) == e.label) for e in examples]
+
+
 CASES: dict[str, Case] = {
     "classification": Case("classification", {}, texts(lambda i: "abc"[i % 3]), _one_hot),
     "pairs": Case("classification", {}, texts(lambda i: "ab"[i % 2], pairs=True), _one_hot),
@@ -166,6 +235,15 @@ CASES: dict[str, Case] = {
     "regression": Case(
         "classification", {"kind": "regression"}, texts(lambda i: i / 2.0), _numbers
     ),
+    "entities": Case("tagging", {}, _tagged(_entity), _log_one_hot),
+    "entities-by-viterbi": Case(
+        "tagging", {"decoding": "viterbi", "subwords": "all"}, _tagged(_entity), _log_one_hot
+    ),
+    "parts-of-speech": Case(
+        "tagging", {}, _tagged(lambda i, j: ("NOUN", "VERB", "DET")[(i + 2 * j) % 3]), _log_one_hot
+    ),
+    "questions": Case("qa", {}, _questions, _spans),
+    "choices": Case("multiple-choice", {}, _choices, _chosen),
 }
 
 

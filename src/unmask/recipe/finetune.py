@@ -162,8 +162,9 @@ def _train_once(
     pretrained = weights_sha256(base.model.encoder)
     bundle = begin(recipe, base, task, say)
     tokenizer, longest = bundle.require_tokenizer(), bundle.max_length
-    windows = [w for parts in task.encode(examples.train, tokenizer, longest) for w in parts]
-    recipe = resolved(recipe, bundle.config, len(windows))
+    encoded = task.encode(examples.train, tokenizer, longest)
+    source = WindowSource([window for windows in encoded for window in windows])
+    recipe = resolved(recipe, bundle.config, len(source))
 
     def scored(some: list[Any]) -> list[Any]:
         found = raw_scores(bundle.model, task, some, tokenizer, longest)
@@ -174,9 +175,9 @@ def _train_once(
 
     metric = recipe.metric or task.metric
     _require_metric(metric, task, examples.validation[:64], scored)
-    say(introduction(recipe, bundle, examples, len(windows), here))
+    say(introduction(recipe, bundle, examples, len(source), here))
     data = TrainingData(
-        sources=(WindowSource(windows),),
+        sources=(source,),
         transform=lambda batch, _: batch,
         measure=measure,
         selection=Selection(metric, recipe.train.patience),

@@ -1,0 +1,1 @@
+"""Fine-tuning behind scikit-learn's face: fit, predict, score, in pipelines and grid searches."""
