@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -145,7 +144,7 @@ def main() -> None:
     result = scored(arguments.task, tests, answers)
     aside = arguments.output.with_suffix(".tmp")
     aside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    os.replace(aside, arguments.output)
+    aside.replace(arguments.output)
 
 
 if __name__ == "__main__":

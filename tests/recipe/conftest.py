@@ -22,6 +22,7 @@ def make_recipe() -> Callable[..., Pretrain]:
             "batch_size": 8,
             "sequence_length": 32,
             "log_every": 1,
+            "evaluate_every": 200,
             "validation_sequences": 8,
             **(train or {}),
         }

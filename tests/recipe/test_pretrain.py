@@ -194,7 +194,10 @@ def test_a_short_run_is_measured_often_unless_it_says_how_often(
     tiny_corpus: Path, tmp_path: Path, make_recipe: Callable[..., Pretrain]
 ) -> None:
     def num_evaluations(name: str, **train: Any) -> int:
-        pretrain(tiny_corpus, tmp_path / name, make_recipe(train), say=hush)
+        settings = make_recipe().model_dump(exclude_unset=True)
+        del settings["train"]["evaluate_every"]
+        settings["train"] |= train
+        pretrain(tiny_corpus, tmp_path / name, settings, say=hush)
         lines = read_metrics(tmp_path / name / METRICS_FILE)
         return sum("validation_mlm_loss" in line for line in lines)
 

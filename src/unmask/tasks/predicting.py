@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +17,8 @@ from unmask.text.tokenizer import Tokenizer
 BATCH_TOKENS = 4096
 """Tokens of one forward pass; a longer sequence goes alone."""
 _EXAMPLES_AT_ONCE = 2048
-"""Examples encoded, sorted by length and held together."""
+_CHARACTERS_AT_ONCE = 1 << 22
+"""Most examples, and about how much text, encoded, sorted by length and held together."""
 
 _Example = TypeVar("_Example")
 _Scores = TypeVar("_Scores")
@@ -47,8 +47,7 @@ def raw_scores(
 
     `longest` is the most tokens that the model reads.
     """
-    remaining = iter(examples)
-    while chunk := list(islice(remaining, _EXAMPLES_AT_ONCE)):
+    for chunk in _chunks(examples):
         windows = task.encode(chunk, tokenizer, longest)
         with answering(model):
             results = _results(model, task, [window for parts in windows for window in parts])
@@ -56,6 +55,20 @@ def raw_scores(
         for example, parts in zip(chunk, windows, strict=True):
             yield example, task.merge(example, parts, results[start : start + len(parts)])
             start += len(parts)
+
+
+def _chunks(examples: Iterable[_Example]) -> Iterator[list[_Example]]:
+    chunk: list[_Example] = []
+    size = 0
+    for example in examples:
+        chunk.append(example)
+        values = (getattr(example, name) for name in getattr(example, "__dataclass_fields__", ()))
+        size += sum(len(value) for value in values if isinstance(value, str))
+        if len(chunk) == _EXAMPLES_AT_ONCE or size > _CHARACTERS_AT_ONCE:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _results(

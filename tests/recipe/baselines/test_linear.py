@@ -27,8 +27,8 @@ def test_one_of_several_is_scikit_learns_logistic_regression(made: Any, num_clas
     found = OneOf(num_classes).fit(made(features), targets, 0.5)(made(features))
 
     model = LogisticRegression(C=0.5, tol=1e-8, max_iter=1000).fit(features, targets)
-    # Both solvers stop near the optimum, not at it.
-    np.testing.assert_allclose(found, model.predict_log_proba(features), atol=1e-3)
+    # Solvers stop near the optimum, not at it.
+    np.testing.assert_allclose(found, model.predict_log_proba(features), atol=5e-3)
 
 
 def test_a_class_without_examples_is_never_answered_and_stays_finite() -> None:

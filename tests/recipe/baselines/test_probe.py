@@ -68,21 +68,22 @@ def test_a_pair_is_read_together(base: Bundle) -> None:
 
 
 def test_a_long_text_is_the_mean_of_its_windows(base: Bundle) -> None:
-    examples = texts("good " * 60, "bad")
+    examples = texts("bad " * 60, "good")
     task = Classification.begin(ClassificationConfig(stride=4), examples)
     reader = probe.Means(task, lambda _, windows: np.mean(windows, axis=0))
 
     first, _ = probe.standardised(reader, examples, examples, base)
 
-    encode = base.require_tokenizer().encode
-    windows = [hidden(base, encode("good " * n)).mean(axis=0) for n in (46, 18)]
-    expected = np.stack([np.mean(windows, axis=0), hidden(base, encode("bad")).mean(axis=0)])
+    ids, other = (base.require_tokenizer().encode(one.text) for one in examples)
+    assert len(ids) == 60
+    windows = [hidden(base, part).mean(axis=0) for part in (ids[:46], ids[42:])]
+    expected = np.stack([np.mean(windows, axis=0), hidden(base, other).mean(axis=0)])
     np.testing.assert_allclose(plain(first, expected), expected, atol=1e-5)
 
 
 def test_a_word_is_the_hidden_state_of_its_first_piece(base: Bundle) -> None:
-    words = ("goodbad", "film")
-    example = TaggedExample("0", "goodbad film", ((0, 7), (8, 12)), ("A", "B"), "t:0")
+    words = ("good", "film")
+    example = TaggedExample("0", "good film", ((0, 4), (5, 9)), ("A", "B"), "t:0")
     task = Tagging.begin(TaggingConfig(), [example, replace(example, tags=("B", "A"))])
     reader = probe.Rows(task, lambda _, windows: np.concatenate(windows))
 

@@ -18,6 +18,8 @@ from unmask.errors import DataError, UsageError
 Kind = str
 """`single`, `multi` or `regression`."""
 Label = str | tuple[str, ...] | float
+_ROWS = (list, tuple, set, frozenset, np.ndarray)
+"""What several labels of one example may be."""
 
 
 def require_targets(name: str, X: Sequence[Any], y: Any) -> None:
@@ -44,12 +46,11 @@ def rows_of(X: Any) -> list[Any]:
     Raises:
         UsageError: One text alone, or nothing that has rows.
     """
+    if hasattr(X, "__array__"):  # also a DataFrame, which iterates over the names of its columns
+        X = np.atleast_1d(np.asarray(X)).tolist()
     if isinstance(X, str | bytes | Mapping) or not isinstance(X, Iterable):
-        raise UsageError(f"X: is {type(X).__name__}; expected a list or an array of inputs.")
-    rows: Any = X
-    if hasattr(rows, "columns"):  # a DataFrame, which iterates over their names
-        rows = rows.to_numpy()
-    return list(rows.tolist() if hasattr(rows, "tolist") else rows)
+        raise UsageError(f"{type(X).__name__}: no list or array, of which there must be one.")
+    return list(X)
 
 
 def text_examples(X: Any, labels: Sequence[Label] | None = None) -> list[TextExample]:
@@ -102,10 +103,10 @@ def tagged_examples(X: Any, y: Sequence[Any] | None = None) -> list[TaggedExampl
 
 def kind_of(y: Any) -> Kind:
     """`multi` for rows of labels or of 0 and 1, else `single`."""
-    first = next(iter(rows_of(y)), None)
-    is_rows = isinstance(first, list | tuple | set | frozenset)
-    is_column = getattr(y, "ndim", 1) == 2 and y.shape[1] == 1
-    return "multi" if is_rows and not is_column else "single"
+    if hasattr(y, "__array__"):
+        shape = np.asarray(y).shape
+        return "multi" if len(shape) == 2 and shape[1] > 1 else "single"
+    return "multi" if any(isinstance(row, _ROWS) for row in y) else "single"
 
 
 def labels_of(y: Any, kind: Kind) -> tuple[list[Label], NDArray[Any], bool]:
@@ -130,16 +131,24 @@ def labels_of(y: Any, kind: Kind) -> tuple[list[Label], NDArray[Any], bool]:
 
 
 def _several(y: Any) -> tuple[list[Label], NDArray[Any], bool]:
-    if getattr(y, "ndim", 1) == 2:
-        table = np.asarray(y)
-        if not np.isin(table, (0, 1)).all():
-            raise DataError("y: has columns with other numbers than 0 and 1; expected one for each "
-                            "class.")  # fmt: skip
+    table = _table(y)
+    if table is not None:
         names = [str(i) for i in range(table.shape[1])]
         rows = [tuple(name for name, on in zip(names, row, strict=True) if on) for row in table]
         return list(rows), np.arange(table.shape[1]), True
-    found = [list(row) for row in y]
+    if not all(isinstance(row, _ROWS) for row in rows_of(y)):
+        raise DataError("y: is not a list of labels for each text, which several labels need.")
+    found = [list(row) for row in rows_of(y)]
     classes = np.unique([label for row in found for label in row])
     if not len(classes):
         raise DataError("y: no example has any label; expected one class or more.")
     return [tuple(map(str, dict.fromkeys(row))) for row in found], classes, False
+
+
+def _table(y: Any) -> NDArray[Any] | None:
+    """(n, K) of 0 and 1, if that is what `y` is; two labels or more that are all 0 or 1 are one."""
+    rows = rows_of(y)
+    is_even = all(isinstance(row, _ROWS) for row in rows) and len({len(row) for row in rows}) == 1
+    if is_even and len(rows[0]) > 1 and all(value in (0, 1) for row in rows for value in row):
+        return np.array([list(row) for row in rows])
+    return None
