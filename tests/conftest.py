@@ -18,6 +18,8 @@ import torch
 
 from unmask.batch import Batch, pack
 from unmask.checkpoint.assemble import assemble
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.native import save
 from unmask.data.config import CorpusConfig, MaskingConfig, ReaderConfig
 from unmask.data.loader import Source, Transform
 from unmask.data.masking import Masker
@@ -272,6 +274,27 @@ def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reader = ReaderConfig(documents="block")
     prepare([folder / "text.txt"], tokenizer, folder / "corpus", CorpusConfig(reader=reader))
     return folder / "corpus"
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder to fine-tune: one block 32 wide, random weights, letters and a few words."""
+    texts = ["good fine nice bad poor awful the cat dog film was", *map(" ".join, zip(
+        "abcdefghijklmnopqrstuvwxyz", "-.0123456789,;:!?'()/*+=_<", strict=True))] * 2  # fmt: skip
+    tokenizer = train_wordpiece(texts, TokenizerConfig(vocab_size=160))
+    config = BertConfig(
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    model = assemble(config, {"pooler"})
+    initialise(model, 0.05, torch.Generator().manual_seed(0))
+    folder = tmp_path_factory.mktemp("tiny") / "encoder"
+    save(Bundle(model.eval(), None, tokenizer, config, None), folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

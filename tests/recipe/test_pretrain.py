@@ -216,7 +216,7 @@ def test_two_rates_of_masking_are_told_once(
 
     differing, result = said("differing", masking={"rate": 0.3})
     alike, _ = said("alike")
-    assert differing.count("training hides 0.3 of the tokens, held-out text 0.15") == 1
+    assert differing.count("training hides 30 % of the tokens, held-out text 15 %") == 1
     assert "hides" not in alike
     assert "training (30 % hidden)  ● held out (15 % hidden)" in result.sketch
 

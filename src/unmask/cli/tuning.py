@@ -12,7 +12,6 @@ from unmask.cli.flags import AsJson, given
 from unmask.data.labelled.config import LabelledConfig
 from unmask.recipe.tune.config import SearchSpace
 from unmask.tasks.config import TASK_CONFIGS, WindowConfig
-from unmask.terminal import show, show_table
 from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
 
 if TYPE_CHECKING:
@@ -109,6 +108,8 @@ def _verb(task: str, settings_type: type[WindowConfig]) -> Callable[..., None]:
 
 def _show(tuned: Tuned, *, as_json: bool) -> None:
     """The trials in order, the best one marked; then what matters, and where things lie."""
+    from unmask.terminal import show, show_table
+
     if as_json:
         show(tuned.as_dict(), [], as_json=True)
         return

@@ -34,8 +34,8 @@ def introduction(
     ]
     if recipe.masking.rate != HELD_OUT_RATE:
         lines.append(
-            f"training hides {recipe.masking.rate:.3g} of the tokens, held-out text "
-            f"{HELD_OUT_RATE:.3g} as in BERT: of the two losses compare each with itself only"
+            f"training hides {100 * recipe.masking.rate:g} % of the tokens, held-out text "
+            f"{100 * HELD_OUT_RATE:g} % as in BERT: the fewer are hidden, the lower is the loss"
         )
     return lines
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
+from pydantic import ValidationError
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,7 +17,7 @@ from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.huggingface.provenance import read_provenance
 from unmask.data.labelled.splitting import split
-from unmask.errors import Stopped, UsageError
+from unmask.errors import DataError, Stopped, UsageError
 from unmask.infer.asking import task_of
 from unmask.recipe import files
 from unmask.recipe.config import Finetune
@@ -118,7 +119,10 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]
             KeyboardInterrupt: A signal came; nothing is kept.
         """
         recipe = self._as_recipe(settings)
-        kept, held_out = split(examples, recipe.validation_rate, SPLIT_SEED)
+        try:
+            kept, held_out = split(examples, recipe.validation_rate, SPLIT_SEED)
+        except DataError as error:
+            raise DataError(f"X: {error} The parameter is validation_fraction.") from error
         with tempfile.TemporaryDirectory(prefix="unmask-") as folder:
             try:
                 outcome = finetune_examples(
@@ -167,7 +171,11 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]
                 raise UsageError(f"recipe: sets {where}, which is the estimator's own to set.")
             if value is not None:
                 inner[key] = value
-        return files.load(None, given, Finetune)
+        try:
+            return Finetune.model_validate(given)
+        except ValidationError as error:
+            name = f"{type(self).__name__}'s settings"
+            raise UsageError(files.explain(error, name, Finetune, {})) from error
 
 
 def _parts(tokenizer: Tokenizer) -> tuple[Any, ...]:

@@ -32,7 +32,8 @@ class TextClassifier(ClassifierMixin, FineTuned):  # type: ignore[misc]
 
     `X` are texts, or pairs `(text, text_pair)`. `y` are labels (text or whole numbers), lists of
     labels, columns of 0 and 1, or with `kind="regression"` numbers. Part of them is held out to
-    choose the best weights by, and to fit temperature and thresholds.
+    choose the best weights by, and to fit temperature and thresholds. For scikit-learn's own cross-
+    validation several labels must be columns of 0 and 1.
 
     >>> classifier = TextClassifier("model-folder", epochs=3)
     >>> classifier.fit(texts, labels).predict(["How nice!"])  # doctest: +SKIP
