@@ -94,17 +94,15 @@ def their_step(data: str, train: Path, batch_size: int, rate: float, *, grouped:
     parameters = list(model.parameters())
     groups = peer_tasks.parameter_groups(model, 0.01)
     optimizer = torch.optim.AdamW(groups, lr=rate, fused=True)
-    lengths = [len(one["input_ids"]) for one in found]
-    sampler = LengthGroupedSampler(batch_size, lengths=lengths) if grouped else None
-    loader = DataLoader(
-        found,
-        batch_size=batch_size,
-        sampler=sampler,
-        shuffle=None if grouped else True,
-        drop_last=True,
-        collate_fn=peer_tasks.COLLATORS[task](tokenizer),
-    )
-    batches = _endless(loader)
+    order = torch.randperm(len(found)).tolist()
+    if grouped:
+        lengths = [len(one["input_ids"]) for one in found]
+        order = list(LengthGroupedSampler(batch_size, lengths=lengths))
+    members = [order[i : i + batch_size] for i in range(0, len(found) - batch_size + 1, batch_size)]
+    # Groups begin with their longest batch; a few steps of a round should be as any others.
+    shuffled = [members[i] for i in torch.randperm(len(members)).tolist()]
+    collate = peer_tasks.COLLATORS[task](tokenizer)
+    batches = _endless(DataLoader(found, batch_sampler=shuffled, collate_fn=collate))
 
     def step() -> int:
         batch = next(batches)

@@ -12,29 +12,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import fine_tuning_page
 import material
 import measure
+from tables import Figures, digits, table, thousands
 
 HERE = Path(__file__).resolve().parent
 PAGE = material.ROOT / "docs" / "benchmarks.md"
-Figures = dict[str, Any]
-
-
-def thousands(spread: Figures) -> str:
-    return f"{spread['median']:,.0f} ({spread['min']:,.0f} to {spread['max']:,.0f})"
-
-
-def digits(spread: Figures, places: int = 2) -> str:
-    return (
-        f"{spread['median']:.{places}f} ({spread['min']:.{places}f} to {spread['max']:.{places}f})"
-    )
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def training_step(result: Figures) -> str:
@@ -145,6 +130,9 @@ SECTIONS: dict[str, Callable[[Figures], str]] = {
     "numerics": numerics,
     "start_up": start_up,
     "pretraining": pretraining,
+    "equivalence": fine_tuning_page.equivalence,
+    "fine_tuning": fine_tuning_page.fine_tuning,
+    "fine_tuning_speed": fine_tuning_page.fine_tuning_speed,
 }
 """In the order in which they run and stand on the page; each is a script of that name."""
 

@@ -12,10 +12,13 @@ from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson
 from unmask.cli.texts import texts_of
+from unmask.data.labelled.config import LabelledConfig
+from unmask.errors import UsageError
 from unmask.infer.config import FillConfig
 from unmask.recipe.config import Evaluate
 
 if TYPE_CHECKING:
+    from unmask.checkpoint.bundle import Bundle
     from unmask.infer.engine import Engine
     from unmask.infer.fill import Answer
 
@@ -82,26 +85,55 @@ def evaluate(
     /,
     *,
     settings: Annotated[Evaluate, Parameter(name="*")] = Evaluate(),
+    labelled: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
     json: AsJson = False,
 ) -> None:
-    """Measures a masked language model on text that it was not trained on.
+    """Measures a model on what it was not trained on.
+
+    A fine-tuned model is measured on labelled examples, by its task's scores with 95 % bootstrap
+    intervals; a pretrained one on text, by masked language modelling.
 
     Parameters
     ----------
     model
         A model or run folder, or a hub id.
     data
-        A corpus folder, or a file, a folder or a glob of text.
+        A file of labelled examples; for a pretrained model a corpus folder, or text.
     """
+    from unmask.checkpoint import native
+    from unmask.infer.asking import is_fine_tuned
     from unmask.recipe.evaluate import evaluate as measured
     from unmask.terminal import figure, show
 
-    figures = measured(model, data, settings)
+    bundle = native.load(model)
+    if is_fine_tuned(bundle):
+        _assess(bundle, data, labelled or LabelledConfig(), as_json=json)
+        return
+    if labelled is not None:
+        raise UsageError("--data.*: are for labelled examples; this model was not fine-tuned.")
+    figures = measured(bundle, data, settings)
     rows = [
         (name, f"{value:,}" if isinstance(value, int) else figure(value))
         for name, value in figures.items()
     ]
     show(figures, rows, as_json=json)
+
+
+def _assess(bundle: Bundle, data: Path, config: LabelledConfig, *, as_json: bool) -> None:
+    from unmask.recipe.assess import assess
+    from unmask.terminal import show, show_table
+
+    found = assess(bundle, data, config)
+    if as_json:
+        show(found.as_dict(), [], as_json=True)
+        return
+    rows = [
+        (name, f"{value:.4f}", f"{low:.4f} to {high:.4f}")
+        for name, value in found.scores.items()
+        if (interval := found.intervals.get(name)) is not None
+        for low, high in (interval,)
+    ]
+    show_table(("score", f"{found.num_examples:,} examples", "95 % interval"), rows)
 
 
 def _finite(document: dict[str, Any]) -> dict[str, Any]:

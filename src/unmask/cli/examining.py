@@ -6,9 +6,16 @@ import json as json_format
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson
+from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from unmask.data.finding import Finding
 
 _SHORT = {
     "num_hidden_layers": "layers",
@@ -21,7 +28,7 @@ _SHORT = {
 """Headings that leave room for the numbers."""
 _DOCTOR_TAKES = (
     "doctor takes a corpus, which `unmask corpus TEXT --tokenizer DIR --output DIR` makes, or a "
-    "model or run folder"
+    "model or run folder; with --task NAME a file of labelled examples"
 )
 
 
@@ -50,27 +57,38 @@ def inspect(model: str | None = None, /, *, json: AsJson = False) -> None:
     show_table(["preset", *(_SHORT[name] for name in sizes["base"])], rows)
 
 
-def doctor(folder: Path, /, *, json: AsJson = False) -> None:
-    """Names what is wrong or unwise about a corpus or a model, each with its fix.
+def doctor(
+    folder: Path,
+    /,
+    *others: Path,
+    task: Literal["classification", "multiple-choice", "tagging", "qa"] | None = None,
+    model: str | None = None,
+    data: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
+    json: AsJson = False,
+) -> None:
+    """Names what is wrong or unwise about a corpus, a model or labelled examples, with its fix.
 
     The exit code is 3 where one of the findings is an error.
 
     Parameters
     ----------
     folder
-        A corpus or model folder.
+        A corpus or model folder; with --task a file of labelled examples to train on.
+    others
+        Files of examples to validate or test on, which must not repeat those to train on.
+    task
+        What the examples are for.
+    model
+        The model that is to read them, whose limit and vocabulary they are held against.
     """
-    from unmask.data.manifest import is_corpus
+    if task is not None:
+        from unmask.recipe.examples import examined
 
-    if is_corpus(folder):
-        from unmask.data.doctor import examine_corpus
-
-        findings = examine_corpus(folder)
+        findings = examined(task, folder, others, data or LabelledConfig(), model)
+    elif others or model is not None or data is not None:
+        raise UsageError("doctor: several files, --model and --data.* are for --task.")
     else:
-        _refuse_raw_material(folder)
-        from unmask.checkpoint.doctor import examine_model
-
-        findings = examine_model(folder)
+        findings = _examined(folder)
     if json:
         print(json_format.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     elif not findings:
@@ -82,6 +100,19 @@ def doctor(folder: Path, /, *, json: AsJson = False) -> None:
             print(f"    {advice}: {finding.fix}")
     if any(finding.severity == "error" for finding in findings):
         sys.exit(3)
+
+
+def _examined(folder: Path) -> list[Finding]:
+    from unmask.data.manifest import is_corpus
+
+    if is_corpus(folder):
+        from unmask.data.doctor import examine_corpus
+
+        return examine_corpus(folder)
+    _refuse_raw_material(folder)
+    from unmask.checkpoint.doctor import examine_model
+
+    return examine_model(folder)
 
 
 def _refuse_raw_material(folder: Path) -> None:

@@ -55,18 +55,24 @@ def answers(bundle: Bundle, examples: Iterable[Any]) -> Iterator[Prediction]:
     return (task.decode(example, scores) for example, scores in found)
 
 
+def is_fine_tuned(bundle: Bundle) -> bool:
+    """Whether the model answers about texts, instead of filling their blanks."""
+    task: Any = bundle.task
+    return task is not None and task.name in _MAKERS
+
+
 def task_of(bundle: Bundle) -> LabelledTask[Any, Any]:
     """The task that the model was fine-tuned for.
 
     Raises:
         UsageError: None.
     """
-    task: Any = bundle.task
-    if task is None or task.name not in _MAKERS:
+    if not is_fine_tuned(bundle):
         raise UsageError(
             f"{bundle.name}: was not fine-tuned for a task, so it cannot answer about a text; "
             "`unmask finetune` does that, and `unmask fill` fills blanks."
         )
+    task: Any = bundle.task
     labelled: LabelledTask[Any, Any] = task
     return labelled
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
+from unmask.infer.asking import Asked, ask, is_fine_tuned
 from unmask.infer.config import FillConfig
-from unmask.infer.fill import Answer, fill
+from unmask.infer.fill import fill
 from unmask.infer.inputs import tokenizer_of
 from unmask.infer.looking import Inspection, inspect
 from unmask.infer.score import Score, score
@@ -18,6 +20,8 @@ BACKENDS = ("auto", "torch")
 """What can run a model; "auto" takes the fastest that is there."""
 Texts = list[str] | tuple[str, ...]
 """Many texts; not any sequence of strings, because one string is that too."""
+Many = list[Asked] | tuple[Asked, ...] | Texts
+"""Many questions."""
 _FILL = FillConfig()
 
 
@@ -37,36 +41,38 @@ class Engine:
         tokenizer_of(bundle)
         self.bundle = bundle
 
-    @overload
-    def predict(
-        self, text: str, top_k: int = ..., candidates: str | Texts | None = ...
-    ) -> Answer: ...
-
-    @overload
-    def predict(
-        self, text: Texts, top_k: int = ..., candidates: str | Texts | None = ...
-    ) -> list[Answer]: ...
-
     def predict(
         self,
-        text: str | Texts,
+        asked: Asked | Many,
         top_k: int = _FILL.top_k,
         candidates: str | Texts | None = _FILL.candidates,
-    ) -> Answer | list[Answer]:
-        """Fills the blanks of one text or many, shaped like transformers' fill-mask pipeline.
+    ) -> Any:
+        """Answers about one text or many, shaped like transformers' pipelines.
 
-        One text gives, for its one mask, a list of {"score", "token", "token_str", "sequence"},
-        best first; with several masks, a list of such lists. A list of texts gives a list of
-        these, also a list of one text (transformers unwraps that one). `candidates` are the only
-        words allowed; scores stay probabilities among the whole vocabulary.
+        A pretrained model fills blanks: for one mask a list of {"score", "token", "token_str",
+        "sequence"}, best first; with several masks, a list of such lists. `candidates` are the
+        only words allowed; scores stay probabilities among the whole vocabulary.
+
+        A fine-tuned model gives a dictionary, see `asking.ask`; a pair is a tuple within a list, or
+        a mapping such as {"question": ..., "context": ...}.
+
+        A list or tuple of texts gives a list, also one text alone (transformers unwraps that one).
 
         Raises:
-            UsageError, DataError: See `fill`.
+            UsageError, DataError: See `fill` and `asking.ask`.
         """
-        words = [candidates] if isinstance(candidates, str) else candidates
-        if isinstance(text, str):
-            return fill(self.bundle, [text], top_k=top_k, candidates=words)[0]
-        return fill(self.bundle, text, top_k=top_k, candidates=words)
+        several = [asked] if isinstance(asked, str | Mapping) else list(asked)
+        if is_fine_tuned(self.bundle):
+            if candidates is not None:
+                raise UsageError("candidates: are for filling blanks; this model was fine-tuned.")
+            found: list[Any] = list(ask(self.bundle, several))
+        else:
+            texts = [one for one in several if isinstance(one, str)]
+            if len(texts) < len(several):
+                raise UsageError(f"{self.bundle.name}: fills blanks, so it is asked about texts.")
+            words = [candidates] if isinstance(candidates, str) else candidates
+            found = list(fill(self.bundle, texts, top_k=top_k, candidates=words))
+        return found[0] if isinstance(asked, str | Mapping) else found
 
     @overload
     def score(self, text: str) -> Score: ...

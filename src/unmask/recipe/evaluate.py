@@ -39,7 +39,7 @@ _USUAL_LENGTH = 128
 
 
 def evaluate(
-    model: Path | str, data: Path | str, config: Evaluate | None = None
+    model: Path | str | Bundle, data: Path | str, config: Evaluate | None = None
 ) -> dict[str, float]:
     """Scores masked language modelling on a corpus folder, or on text.
 
@@ -55,10 +55,10 @@ def evaluate(
             text.
     """
     config = config or Evaluate()
-    bundle = native.load(model)
+    bundle = model if isinstance(model, Bundle) else native.load(model)
     if not isinstance(bundle.task, MaskedLM) or bundle.tokenizer is None:
         raise UsageError(
-            f"{model}: an encoder without a masked language model head and a tokenizer has "
+            f"{bundle.name}: an encoder without a masked language model head and a tokenizer has "
             "nothing to be measured by; give a folder that `unmask pretrain` wrote."
         )
     tokenizer = bundle.tokenizer

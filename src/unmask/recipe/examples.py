@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from unmask.checkpoint import native
+from unmask.data.finding import Finding
 from unmask.data.labelled.config import LabelledConfig
+from unmask.data.labelled.doctor import examine, examine_reading
 from unmask.data.labelled.splitting import split
 from unmask.data.randomness import Permutation
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError
-from unmask.recipe.config import Finetune
-from unmask.tasks.config import ClassificationConfig
+from unmask.tasks.config import ClassificationConfig, WindowConfig
 from unmask.tasks.registry import TASKS
 
 SPLIT_SEED = 20181011
@@ -88,12 +90,37 @@ def read_both(
     return Examples(found, held_out)
 
 
-def reading_config(recipe: Finetune) -> LabelledConfig:
+def reading_config(settings: WindowConfig, data: LabelledConfig) -> LabelledConfig:
     """How files are read, where a classification's kind says what a label is."""
-    if not isinstance(recipe.settings, ClassificationConfig):
-        return recipe.data
-    labels = {"single": "class", "multi": "multi", "regression": "number"}[recipe.settings.kind]
-    return recipe.data.model_copy(update={"labels": labels})
+    if not isinstance(settings, ClassificationConfig):
+        return data
+    labels = {"single": "class", "multi": "multi", "regression": "number"}[settings.kind]
+    return data.model_copy(update={"labels": labels})
+
+
+def examined(
+    task: str,
+    train: Path,
+    others: Sequence[Path],
+    config: LabelledConfig,
+    model: Path | str | None,
+) -> list[Finding]:
+    """What is wrong or unwise about labelled examples; a model's limit and vocabulary count too.
+
+    Raises:
+        DataError: No example in a file, or one that cannot be read at all.
+    """
+    found: list[Finding] = []
+    splits: dict[str, list[Any]] = {}
+    for path in (train, *others):
+        with Rejects(1.0, setting="--data.max-reject-rate") as rejects:
+            splits[str(path)] = list(TASKS[task].read(path, config, rejects))
+        found += examine_reading(str(path), rejects)
+    bundle = None if model is None else native.load(model)
+    learned = splits.pop(str(train))
+    tokenizer = None if bundle is None else bundle.require_tokenizer()
+    longest = None if bundle is None else bundle.max_length
+    return found + examine(learned, splits, tokenizer, longest)
 
 
 def _some(examples: list[Any], number: int | None) -> list[Any]:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
 from unmask.data.windows import WindowSource
@@ -62,7 +60,7 @@ def finetune(
     """
     run = Path(output)
     with _begun(recipe, run, say, resume=resume) as (here, heard):
-        config = reading_config(recipe)
+        config = reading_config(recipe.settings, recipe.data)
         examples = read_both(
             recipe.task,
             train_file,

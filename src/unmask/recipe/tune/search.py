@@ -85,7 +85,7 @@ def tune(
             recipe.task,
             train_file,
             validation,
-            reading_config(recipe),
+            reading_config(recipe.settings, recipe.data),
             recipe.validation_rate,
             recipe.max_examples,
             run,

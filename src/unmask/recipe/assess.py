@@ -1,0 +1,48 @@
+"""Measuring a fine-tuned model on labelled examples that it has not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unmask.checkpoint.bundle import Bundle
+from unmask.data.labelled.config import LabelledConfig
+from unmask.infer.asking import task_of
+from unmask.recipe.examples import read, reading_config
+from unmask.tasks.metrics.resampling import Bootstrap
+from unmask.tasks.predicting import raw_scores
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The figures of a model on a file."""
+
+    num_examples: int
+    scores: dict[str, float]
+    """By their scikit-learn, seqeval or SQuAD names."""
+    intervals: dict[str, tuple[float, float]]
+    """95 % bootstrap intervals."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"examples": self.num_examples, **self.scores, "intervals": self.intervals}
+
+
+def assess(bundle: Bundle, data: Path | str, config: LabelledConfig) -> Assessment:
+    """Scores the model on the examples of a file, with bootstrap intervals.
+
+    Raises:
+        UsageError: A model that was not fine-tuned.
+        DataError: Examples that cannot be read, or labels that the model does not know.
+    """
+    task = task_of(bundle)
+    examples = read(task.name, data, reading_config(task.config, config))
+    found = raw_scores(bundle.model, task, examples, bundle.require_tokenizer(), bundle.max_length)
+    scores = [one for _, one in found]
+    intervals = task.intervals(examples, scores, Bootstrap())
+    return Assessment(
+        len(examples),
+        task.score(examples, scores),
+        {name: (one.low, one.high) for name, one in intervals.items()},
+    )
