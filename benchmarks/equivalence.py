@@ -71,8 +71,7 @@ def file_of(case: Case, folder: Path) -> Path:
 def questions_of(path: Path, folder: Path) -> Path:
     """Premises with their three hypotheses, of which exactly one is entailed."""
     lines = []
-    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    for text, several in groupby(rows, lambda row: row["text"]):
+    for text, several in groupby(peer_tasks.records(path), lambda row: row["text"]):
         hypotheses = list(several)[:3]
         right = [i for i, row in enumerate(hypotheses) if row["label"] == "entailment"]
         if len(hypotheses) == 3 and len(right) == 1:

@@ -39,8 +39,10 @@ def texts_file(number: int) -> Path:
     """Test texts of SST-2, one a line."""
     path = task_material.WORK / f"texts-{number}.txt"
     if not path.is_file():
-        rows = task_material.files("sst2").path("test").read_text(encoding="utf-8").splitlines()
-        texts = [json.loads(row)["text"] for row in rows][:number]
+        import peer_tasks
+
+        rows = peer_tasks.records(task_material.files("sst2").path("test"))[:number]
+        texts = [row["text"] for row in rows]
         path.write_text("\n".join(texts) + "\n", encoding="utf-8")
     return path
 

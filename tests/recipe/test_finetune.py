@@ -263,3 +263,30 @@ def test_dropout_can_be_switched_off(
 
 def dropouts_of(config: Any) -> tuple[float, float]:
     return config.hidden_dropout_prob, config.attention_probs_dropout_prob
+
+
+def test_a_model_adapts_to_text_of_the_domain_first(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    unlabelled = tmp_path / "domain.txt"
+    unlabelled.write_text("\n".join(text for text, _ in lines(300)), encoding="utf-8")
+    said: list[str] = []
+    settings = recipe(train={"steps": 2}, adaptation={"epochs": 2, "learning_rate": 1e-3})
+    train, run = texts(), tmp_path / "run"
+
+    finetune(train, pretrained, run, settings, adapt_to=unlabelled, say=said.append)
+
+    metrics = read_metrics(run / "adapted" / METRICS_FILE)
+    losses = [line["validation_mlm_loss"] for line in metrics if "validation_mlm_loss" in line]
+    assert losses[-1] < losses[0] - 0.1
+    adapted = native.load(run / "adapted")
+    before = native.load(pretrained).model.encoder.state_dict()
+    assert any(
+        not torch.equal(before[name], tensor)
+        for name, tensor in adapted.model.encoder.state_dict().items()
+    )
+    assert any("adapting to" in line for line in said)
+    stored = json.loads((run / "checkpoint-2" / "trainer_state.json").read_text())
+    from unmask.recipe.keeper import weights_sha256
+
+    assert stored["identity"]["pretrained"] == weights_sha256(adapted.model.encoder)

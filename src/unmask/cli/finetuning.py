@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from unmask.cli.flags import AsJson, given
 from unmask.data.labelled.config import LabelledConfig
+from unmask.recipe.config import Adaptation
 from unmask.tasks.config import TASK_CONFIGS, WindowConfig
 from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
 
@@ -39,6 +40,8 @@ def _verb(task: str, settings_type: type[WindowConfig]) -> Callable[..., None]:
         freeze: str | None = None,
         reinitialise: int | None = None,
         dropout: float | None = None,
+        adapt: Path | None = None,
+        adaptation: Adaptation | None = None,
         seeds: int | None = None,
         baselines: bool | None = None,
         settings: Any = None,
@@ -63,6 +66,7 @@ def _verb(task: str, settings_type: type[WindowConfig]) -> Callable[..., None]:
                 "freeze": freeze,
                 "reinitialise": reinitialise,
                 "dropout": dropout,
+                "adaptation": adaptation,
                 "seeds": seeds,
                 "baselines": baselines,
                 "settings": settings,
@@ -78,6 +82,7 @@ def _verb(task: str, settings_type: type[WindowConfig]) -> Callable[..., None]:
             files.load(recipe, flags, Finetune),
             validation=validation,
             test=test,
+            adapt_to=adapt,
             resume=resume,
         )
         if is_first_process():
@@ -112,6 +117,8 @@ def _verb(task: str, settings_type: type[WindowConfig]) -> Callable[..., None]:
         Top blocks that begin with fresh weights.
     dropout
         Share zeroed while training; without it as the model was pretrained.
+    adapt
+        Text of the task's domain, without labels: pretraining goes on with it first.
     seeds
         Runs with different seeds, of which mean and spread are told.
     baselines

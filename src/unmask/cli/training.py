@@ -20,6 +20,7 @@ def pretrain(
     *corpus: Annotated[Path, Parameter(required=True)],
     output: Path,
     tokenizer: Path | None = None,
+    model: str | None = None,
     recipe: Path | None = None,
     preset: Preset | None = None,
     dropout: float | None = None,
@@ -43,6 +44,8 @@ def pretrain(
         Folder for checkpoints, metrics and, in the end, the model.
     tokenizer
         Folder of a tokenizer; the corpus is then text, prepared into OUTPUT/corpus first.
+    model
+        A pretrained model to go on from, instead of fresh weights of --preset.
     recipe
         A TOML file of settings; flags win over it.
     preset
@@ -81,7 +84,7 @@ def pretrain(
     )
     settings = files.load(recipe, flags, Pretrain)
     with resumable():
-        result = run(corpus, output, settings, tokenizer=tokenizer, resume=resume)
+        result = run(corpus, output, settings, tokenizer=tokenizer, model=model, resume=resume)
     if not is_first_process():
         return
     if not json:

@@ -21,6 +21,7 @@ def model_card(
     rows = [f"| {name} | {shown(value, 4)} |" for name, value in scores.items()]
     warning = warning_of(scores["mlm_loss"], unigram_entropy)
     failed = [] if warning is None else ["", f"**{warning}**"]
+    made = "" if bundle.folder else f"{recipe.preset} "
     train = recipe.train
     pairs = " with next sentence prediction" if recipe.next_sentence else ""
     steps = f"{train.steps or DEFAULT_STEPS} steps"
@@ -33,7 +34,7 @@ def model_card(
             "tags: [unmask, bert, masked-language-model]",
             "---",
             "",
-            f"# A {recipe.preset} BERT of {size / 1e6:.1f}M parameters",
+            f"# A {made}BERT of {size / 1e6:.1f}M parameters",
             "",
             "It fills in `[MASK]` and is meant to be fine-tuned. It does not generate text, and "
             "its raw `[CLS]` vector is no sentence embedding.",

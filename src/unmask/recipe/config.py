@@ -100,6 +100,19 @@ class Pretrain(BaseModel):
         )
 
 
+class Adaptation(BaseModel):
+    """How pretraining is gone on with before a task is learned (`--adapt TEXT`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    epochs: float = Field(default=3.0, gt=0.0)
+    """Passes over the text."""
+    batch_size: int = Field(default=32, ge=1)
+    """Sequences per optimizer step."""
+    learning_rate: float = Field(default=1e-4, gt=0.0)
+    """Peak rate of AdamW (Gururangan et al. 2020, arXiv 2004.10964, table 14)."""
+
+
 class Finetune(BaseModel):
     """A fine-tuning run: for which task, from which examples, and for how long."""
 
@@ -127,6 +140,8 @@ class Finetune(BaseModel):
     """Share zeroed while training; without it as the model was pretrained."""
     seeds: int = Field(default=1, ge=1, le=100)
     """Runs with seeds `train.seed`, `train.seed` + 1, ...; the best on validation is published."""
+    adaptation: Adaptation = Adaptation()
+    """How pretraining is gone on with first, where a text of the task's domain is given."""
     baselines: bool = True
     """Also scores what no fine-tuning would come to: TF-IDF with logistic regression, and a linear
     probe of the frozen encoder."""

@@ -14,6 +14,7 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
 from unmask.data.windows import WindowSource
 from unmask.errors import UsageError
+from unmask.recipe.adapt import adapt
 from unmask.recipe.beginning import begin, introduction, load, resolved
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples, read, read_both, reading_config
@@ -44,13 +45,15 @@ def finetune(
     *,
     validation: Path | str | None = None,
     test: Path | str | None = None,
+    adapt_to: Path | str | None = None,
     resume: bool = False,
     say: Say | None = None,
 ) -> Outcome:
     """Trains `model` on the examples of a file and writes the result to `output`/model.
 
     The best weights are chosen on the validation examples, which also fit temperature and
-    thresholds; `test` is scored once, at the end. With several seeds each run has a folder of its
+    thresholds; `test` is scored once, at the end. With `adapt_to`, a file of unlabelled text,
+    pretraining is gone on with first (`adapt`). With several seeds each run has a folder of its
     own. `say` hears one line at a time and prints to stderr by default.
 
     Raises:
@@ -72,6 +75,8 @@ def finetune(
             heard,
         )
         tests = None if test is None else read(recipe.task, test, config)
+        if adapt_to is not None:
+            model = adapt(Path(adapt_to), model, run, recipe, here, heard)
         return _train_seeds(recipe, model, examples, tests, run, here, heard, None, resume=resume)
 
 

@@ -79,7 +79,7 @@ def card(
 ) -> str:
     """Markdown with the front matter that model hubs read.
 
-    `recipe` has its steps and learning rate resolved, `pictures` lie beside the card, `base_model`
+    `recipe` has its learning rate resolved, `pictures` lie beside the card, `base_model`
     is what fine-tuning began with, `sizes` are the numbers of examples by `train`, `validation`
     and, if there were any, `test`.
     """
@@ -158,7 +158,8 @@ def _unread(task: Any) -> str:
 
 def _settings(recipe: Finetune, task: Any) -> str:
     train, optim = recipe.train, recipe.optim
-    budget = f"{train.minutes:g} minutes" if train.minutes else f"{train.steps} steps"
+    budget = f"{train.steps} steps" if train.steps else f"{train.epochs:g} epochs"
+    budget = f"{train.minutes:g} minutes" if train.minutes else budget
     rate = optim.learning_rate if optim.name == "adamw" else optim.muon_learning_rate
     parts = [
         f"{budget} of {train.batch_size} examples",
@@ -177,12 +178,13 @@ def _settings(recipe: Finetune, task: Any) -> str:
 
 
 def _limits(kind: _Kind, outcome: Outcome) -> str:
-    figures = "validation figures above flatter" if outcome.test is None else "figures above hold"
-    how = "" if outcome.test is None else " for examples like those of the test"
+    figures = "The validation figures above flatter"
+    if outcome.test is not None:
+        figures = "The test figures above are of one set of examples"
     return "\n".join(
         [
             f"- {kind.limit}",
-            f"- The {figures}{how}; for your own, `unmask evaluate` tells.",
+            f"- {figures}; what it is worth on your own, `unmask evaluate` tells.",
             "- Neither fairness nor robustness was measured, nor anything else that is not above.",
         ]
     )

@@ -8,26 +8,25 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 
-from unmask.checkpoint.assemble import assemble
+from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
 from unmask.checkpoint.runs import checkpoints
+from unmask.data.manifest import is_corpus
 from unmask.data.shards import Shards
 from unmask.errors import UsageError
-from unmask.nn.init import initialise, look_at_neighbours
 from unmask.recipe import files
 from unmask.recipe.config import Pretrain
-from unmask.recipe.keeper import RunKeeper, require_new, settings_of
+from unmask.recipe.initial import fresh, going_on, task_of
+from unmask.recipe.keeper import RunKeeper, require_new, settings_of, weights_sha256
 from unmask.recipe.material import open_corpus, training_data
 from unmask.recipe.output import require_ours
 from unmask.recipe.result import CURVE_FILE as CURVE_FILE
 from unmask.recipe.result import Result as Result
 from unmask.recipe.result import conclude
 from unmask.recipe.telling import introduction, standing
-from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.compiling import compile_blocks
 from unmask.train.distributed import World, world
@@ -46,15 +45,17 @@ def pretrain(
     recipe: Pretrain | Mapping[str, Any] | None = None,
     *,
     tokenizer: Path | str | None = None,
+    model: Path | str | None = None,
     resume: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Result:
     """Trains a masked language model on a corpus folder and writes it to `output`/model.
 
     With a `tokenizer` folder, `corpus` is text, one path or several, which is prepared into
-    `output`/corpus first. With `resume` an interrupted run goes on where its newest valid
-    checkpoint stands, and a run that never began begins. `say` hears one line at a time and prints
-    to stderr by default.
+    `output`/corpus first. With a `model` its weights are gone on with, whatever the recipe's
+    preset, and text needs no other tokenizer than its own. With `resume` an interrupted run goes
+    on where its newest valid checkpoint stands, and a run that never began begins. `say` hears one
+    line at a time and prints to stderr by default.
 
     Raises:
         UsageError: A wrong setting, or the output is in use, holds another run or other things.
@@ -70,15 +71,20 @@ def pretrain(
         here.first(lambda: require_ours(run))
         if not resume:
             require_new(run)
+        if tokenizer is None and model is not None and not is_corpus(Path(paths[0])):
+            tokenizer = native.locate(model)
         vocabulary = None if tokenizer is None else Path(tokenizer)
         shards = open_corpus(list(map(Path, paths)), vocabulary, run, here, say)
         pieces = Tokenizer.load(shards.tokenizer_folder)
-        bundle = _fresh(recipe, pieces)
+        bundle = fresh(recipe, pieces) if model is None else going_on(recipe, model, pieces)
         data, held_out = training_data(recipe, shards, pieces)
         for line in introduction(recipe, bundle, data, held_out, here):
             say(line)
         here.first(lambda: _lock(run, held))
-        keeper = RunKeeper(run, bundle, recipe, _identity(recipe, bundle, shards), here)
+        identity = _identity(recipe, bundle, shards)
+        if model is not None:
+            identity["pretrained"] = weights_sha256(bundle.model)
+        keeper = RunKeeper(run, bundle, recipe, identity, here)
         log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
         scores = _train(recipe, bundle, data, keeper, log, here, say, resume=resume)
         result = conclude(keeper, recipe, bundle, scores, held_out, here)
@@ -133,7 +139,7 @@ def _train(
         compile_blocks(bundle.model.encoder, here.device)
     return train(
         bundle.model,
-        _task(recipe),
+        task_of(recipe),
         data,
         optimizers,
         state,
@@ -151,33 +157,6 @@ def _lock(run: Path, held: ExitStack) -> None:
 
 def _silent(_: str) -> None:
     return None
-
-
-def _task(recipe: Pretrain) -> MaskedLM:
-    return MaskedLM(next_sentence=recipe.next_sentence)
-
-
-def _fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
-    """A model with initial weights that depend on the seed alone."""
-    config = recipe.bert(tokenizer.vocab_size, tokenizer.special.pad)
-    if config.vocab_size < tokenizer.vocab_size:
-        raise UsageError(
-            f"model.vocab_size is {config.vocab_size}, but the corpus' tokenizer has "
-            f"{tokenizer.vocab_size} entries: leave it out, or set at least that many"
-        )
-    heads = {"mlm", "nsp"} if recipe.next_sentence else {"mlm"}
-    model = assemble(config, heads)
-    generator = torch.Generator().manual_seed(recipe.train.seed)
-    initialise(model, config.initializer_range, generator)
-    if recipe.initial_attention == "neighbours":
-        look_at_neighbours(model.encoder, generator)
-    return Bundle(
-        model=model,
-        task=_task(recipe),
-        tokenizer=tokenizer.with_max_length(config.max_position_embeddings),
-        config=config,
-        folder=None,
-    )
 
 
 def _identity(recipe: Pretrain, bundle: Bundle, shards: Shards) -> dict[str, Any]:

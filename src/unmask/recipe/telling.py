@@ -25,7 +25,7 @@ def introduction(
     """Lines that say what is trained on what, what is held out, and how the two losses differ."""
     size = sum(parameter.numel() for parameter in bundle.model.parameters())
     lines = [
-        f"{recipe.preset} BERT, {size / 1e6:.1f}M parameters, vocabulary "
+        f"{title(recipe, bundle)}, {size / 1e6:.1f}M parameters, vocabulary "
         f"{bundle.config.vocab_size:,}; {len(data.sources[-1]):,} sequences of up to "
         f"{recipe.train.sequence_length} tokens{_epochs(recipe, data)}; {here.device}, "
         f"{counted(here.size, 'process', 'processes')}, "
@@ -38,6 +38,11 @@ def introduction(
             f"{100 * HELD_OUT_RATE:g} % as in BERT: the fewer are hidden, the lower is the loss"
         )
     return lines
+
+
+def title(recipe: Pretrain, bundle: Bundle) -> str:
+    """What is trained: a preset, or a model that is gone on with."""
+    return f"{recipe.preset} BERT" if bundle.folder is None else f"{bundle.name}, gone on with"
 
 
 def counted(number: int, one: str, many: str) -> str:

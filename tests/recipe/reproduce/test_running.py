@@ -130,6 +130,23 @@ def test_another_model_is_refused_in_the_same_output(
         few(only=("sst2",), model=tmp_path / "changed")
 
 
+def test_a_run_from_before_a_setting_existed_still_counts(
+    few: Reproduce, tmp_path: Path, heard: list[str]
+) -> None:
+    few(only=("sst2",))
+    note = tmp_path / "out" / "tasks-few" / "sst2" / "seed-0.json"
+    wanted = json.loads(note.read_text())
+    del wanted["recipe"]["train"]["patience"]
+    note.write_text(json.dumps(wanted))
+    few(only=("sst2",))
+    assert heard[-1] == "1 of 1 runs are finished"
+
+    wanted["recipe"]["train"]["epochs"] = 4
+    note.write_text(json.dumps(wanted))
+    with pytest.raises(UsageError, match="was run with another recipe"):
+        few(only=("sst2",))
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -85,7 +85,7 @@ class Run:
         note = self.folder.with_suffix(".json")
         if note.is_file():
             before = json.loads(note.read_text(encoding="utf-8"))
-            if changed := [name for name in wanted if before.get(name) != wanted[name]]:
+            if changed := [name for name in wanted if _differs(before.get(name), wanted[name])]:
                 raise UsageError(
                     f"{self.folder}: was run with another {' and '.join(changed)}; its figures "
                     "would stand in one table with others. Choose another --output, or delete "
@@ -100,6 +100,13 @@ class Run:
         """Deletes what only an unfinished run needs: several times as much as its model."""
         for path in (*checkpoints(self.folder), self.folder / BEST_FOLDER):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _differs(before: Any, now: Any) -> bool:
+    """Whether anything that was written down is another now; a setting that is new is not."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return any(name not in now or _differs(value, now[name]) for name, value in before.items())
+    return bool(before != now)
 
 
 def runs_of(

@@ -1,0 +1,71 @@
+"""Pretraining gone on with text of a task's own domain, before the task is learned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from unmask.checkpoint import native
+from unmask.data.config import CorpusConfig, ReaderConfig
+from unmask.data.manifest import is_corpus
+from unmask.data.prepare import prepare
+from unmask.data.shards import Shards
+from unmask.recipe.config import Finetune, Pretrain
+from unmask.recipe.material import CORPUS_FOLDER, sequences
+from unmask.recipe.pretrain import pretrain
+from unmask.train.distributed import World
+
+FOLDER = "adapted"
+"""Within the folder of a fine-tuning run."""
+_LENGTH = 128
+_VALIDATION_RATE = 0.1
+
+
+def adapt(
+    text: Path,
+    model: Path | str,
+    run: Path,
+    recipe: Finetune,
+    here: World,
+    say: Callable[[str], None],
+) -> Path:
+    """Trains the model's masked language modelling on unlabelled text; gives its folder.
+
+    Each line or record is a document. It is done once and gone on with where it was interrupted
+    (Gururangan et al. 2020, arXiv 2004.10964, call it task-adaptive pretraining).
+
+    Raises:
+        DataError: Text that cannot be read, or too little of it.
+    """
+    folder = run / FOLDER
+    corpus = folder / CORPUS_FOLDER
+    base = native.load(model)
+    tokenizer, length = base.require_tokenizer(), min(_LENGTH, base.max_length)
+    reader = ReaderConfig(documents="line" if ".txt" in text.suffixes[-2:] else None)
+    settings = CorpusConfig(reader=reader, duplicates="exact")
+    if not here.first(lambda: is_corpus(corpus)):
+        here.first(lambda: prepare([text], tokenizer, corpus, settings))
+    shards = Shards.open(corpus)
+    source = sequences(shards, np.arange(shards.num_documents), length, tokenizer, None)
+    given = recipe.adaptation
+    steps = math.ceil(given.epochs * len(source) / given.batch_size)
+    continued = Pretrain.model_validate(
+        {
+            "validation_rate": _VALIDATION_RATE,
+            "train": {
+                "steps": steps,
+                "batch_size": given.batch_size,
+                "sequence_length": length,
+                "seed": recipe.train.seed,
+                "device": recipe.train.device,
+                "precision": recipe.train.precision,
+            },
+            "optim": {"learning_rate": given.learning_rate, "warmup_rate": 0.06},
+        }
+    )
+    say(f"adapting to {text}: {steps} steps of masked language modelling")
+    result = pretrain(corpus, folder, continued, model=model, resume=True, say=say)
+    return result.folder
