@@ -122,7 +122,7 @@ def compare(megabytes: float, rounds: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=float, default=50.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--results", type=Path, default=measure.RESULTS)
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)

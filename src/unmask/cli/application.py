@@ -10,7 +10,16 @@ try:  # importing takes a moment, in which somebody may think better of it
     from cyclopts.exceptions import CycloptsError
 
     from unmask import __version__
-    from unmask.cli import answering, examining, finetuning, predicting, preparing, training
+    from unmask.cli import (
+        answering,
+        examining,
+        finetuning,
+        predicting,
+        preparing,
+        reproducing,
+        training,
+        tuning,
+    )
     from unmask.cli.helping import HELP
     from unmask.cli.wording import arguments, usage
     from unmask.errors import UnmaskError
@@ -31,12 +40,14 @@ app.command(preparing.corpus)
 app.command(preparing.corpus_verify, name="corpus-verify")
 app.command(training.pretrain)
 app.command(finetuning.app)
+app.command(tuning.app)
 app.command(predicting.predict)
 app.command(answering.fill)
 app.command(answering.score)
 app.command(answering.evaluate)
 app.command(examining.inspect)
 app.command(examining.doctor)
+app.command(reproducing.reproduce)
 
 
 def main() -> None:

@@ -11,15 +11,16 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from unmask.data.sentences import passages, split
+from unmask.data.sentences import split_in_parts
 from unmask.text.tokenizer import Tokenizer
 
-_UNIT_CHARACTERS = 2**18
+_UNIT_SENTENCES = 4096
+_UNIT_CHARACTERS = 2**19
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,13 @@ class Encoded:
     """Documents without any token."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Unit:
-    """Some passages of documents; the last document may go on."""
+    """Some sentences, and which of them end a document; the last document may go on."""
 
-    passages: list[str] = field(default_factory=list)
-    ends_document: list[bool] = field(default_factory=list)
-    """Whether a document ends with the passage."""
-    num_characters: int = 0
+    sentences: list[str]
+    document_ends: list[int]
+    """After how many of the sentences each document ends."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,22 @@ def encode_all(
 
 
 def _units(texts: Iterable[str]) -> Iterator[_Unit]:
-    unit = _Unit()
+    sentences: list[str] = []
+    ends: list[int] = []
+    size = 0
     for text in texts:
-        for passage in passages(text):
-            if unit.passages and unit.num_characters + len(passage) > _UNIT_CHARACTERS:
-                yield unit
-                unit = _Unit()
-            unit.passages.append(passage)
-            unit.ends_document.append(False)
-            unit.num_characters += len(passage)
-        unit.ends_document[-1] = True
-    if unit.passages:
-        yield unit
+        for found in split_in_parts(text, _UNIT_SENTENCES):
+            if len(sentences) + len(found) > _UNIT_SENTENCES:
+                yield _Unit(sentences, ends)
+                sentences, ends, size = [], [], 0
+            sentences += found
+        ends.append(len(sentences))
+        size += len(text)
+        if size > _UNIT_CHARACTERS:
+            yield _Unit(sentences, ends)
+            sentences, ends, size = [], [], 0
+    if sentences:
+        yield _Unit(sentences, ends)
 
 
 def _encode_units(
@@ -116,15 +120,9 @@ def _quick_turns() -> Iterator[None]:
 
 
 def _encode(unit: _Unit, tokenizer: Tokenizer) -> _EncodedUnit:
-    sentences: list[str] = []
-    last_sentences: list[int] = []  # of documents
-    for passage, ends_document in zip(unit.passages, unit.ends_document, strict=True):
-        sentences += split(passage)
-        if ends_document:
-            last_sentences.append(len(sentences) - 1)
-    tokens, lengths = tokenizer.encode_bulk(sentences)
+    tokens, lengths = tokenizer.encode_bulk(unit.sentences)
     ends = np.cumsum(lengths)
-    return _EncodedUnit(tokens, ends, ends[last_sentences])
+    return _EncodedUnit(tokens, ends, ends[np.array(unit.document_ends, dtype=np.int64) - 1])
 
 
 def _whole_documents(units: Iterable[_EncodedUnit]) -> Generator[Encoded, None, None]:

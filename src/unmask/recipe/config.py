@@ -145,6 +145,8 @@ class Finetune(BaseModel):
     baselines: bool = True
     """Also scores what no fine-tuning would come to: TF-IDF with logistic regression, and a linear
     probe of the frozen encoder."""
+    pictures: bool = True
+    """Draws the learning curves, the confusion matrix and how far probabilities can be trusted."""
     train: FinetuningConfig = FinetuningConfig()
     """How long, how much at once, how often to look up."""
     optim: FinetuningOptimConfig = FinetuningOptimConfig()

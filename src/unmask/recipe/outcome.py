@@ -16,10 +16,13 @@ from unmask.checkpoint.durable import MANIFEST
 from unmask.errors import writing
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
+from unmask.recipe.finetuned_card import card
 from unmask.recipe.keeper import RunKeeper
+from unmask.recipe.pictures import draw
 from unmask.tasks.metrics.resampling import Bootstrap
 from unmask.tasks.predicting import raw_scores
 from unmask.train.distributed import World
+from unmask.train.log import METRICS_FILE, read_metrics
 
 SCORES_FILE = "scores.json"
 Scores = dict[str, float]
@@ -69,13 +72,13 @@ def conclude(
     task: Any = bundle.task
     measured = tests if tests is not None else examples.validation
     validation = _scores(bundle, examples.validation)
+    found = validation if tests is None else _scores(bundle, tests)
     outcome = Outcome(
         folder=keeper.run / native.MODEL_FOLDER,
         metric=recipe.metric or task.metric,
         validation=task.score(examples.validation, validation),
     )
     if tests is not None:
-        found = _scores(bundle, tests)
         intervals = task.intervals(tests, found, Bootstrap())
         outcome = replace(
             outcome,
@@ -86,12 +89,28 @@ def conclude(
         from unmask.recipe.baselines.scores import baselines  # scikit-learn takes a second
 
         outcome = replace(outcome, baselines=baselines(task, examples.train, measured, base))
+    sizes = {"train": len(examples.train), "validation": len(examples.validation)}
+    if tests is not None:
+        sizes["test"] = len(tests)
 
     def add(folder: Path) -> None:
+        metrics = read_metrics(keeper.run / METRICS_FILE)
+        drawn: list[Path] = []
+        if recipe.pictures:
+            drawn = draw(task, measured, found, metrics, outcome.metric, folder)
+        text = card(recipe, bundle, outcome, drawn, _name(base), sizes)
+        (folder / "README.md").write_text(text, encoding="utf-8")
         _write(outcome, folder / SCORES_FILE)
 
     keeper.publish(bundle, add)
     return outcome
+
+
+def _name(base: Bundle) -> str:
+    """What a model is called without telling of somebody's disk."""
+    parts = [] if base.folder is None else list(base.folder.parts)
+    named = [part for part in parts if part != native.MODEL_FOLDER]
+    return named[-1] if named else "a pretrained model"
 
 
 def summarised(outcomes: Sequence[Outcome], run: Path, here: World) -> Outcome:

@@ -7,18 +7,20 @@ There is no linear probe: two linear layers over a frozen encoder are what the t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.examples import QuestionExample
-from unmask.data.sentences import split
+from unmask.data.sentences import split_in_parts
 from unmask.recipe.baselines.features import WORD
 from unmask.tasks.qa import QuestionAnswering
 from unmask.tasks.qa_spans import SpanScores
 
 Examples = Sequence[QuestionExample]
+_SENTENCES_AT_ONCE = 4096
 
 
 def baselines(
@@ -65,7 +67,7 @@ def _sentences(context: str) -> list[tuple[int, int]]:
     """First and past-the-last code point of each, without the spaces around it; at least one."""
     places: list[tuple[int, int]] = []
     position = 0
-    for sentence in split(context):
+    for sentence in chain.from_iterable(split_in_parts(context, _SENTENCES_AT_ONCE)):
         start = position + len(sentence) - len(sentence.lstrip())
         places.append((start, start + len(sentence.strip())))
         position += len(sentence)

@@ -23,7 +23,8 @@ Numbers = NDArray[np.int64]
 
 _NUM_FEATURES = 2**16
 _STRENGTH = 10.0
-"""Not chosen anew, which would take longer than all the rest; on UPOS of UD-EWT better than 1."""
+"""Not chosen anew, which would take longer than all the rest: of 1, 10 and 100 the best on the
+development set of UD-EWT (UPOS), and 0.006 F1 behind 100 on that of WNUT-17."""
 _LONGEST_GRAM = 4
 _UNSEEN = 1e-3
 """How much of the overall shares a word's own counts are mixed with."""

@@ -68,7 +68,12 @@ def divided(dataset: DataSet, data: Path) -> Parts:
     return dataset.parts([data / name for name in dataset.files])
 
 
-def _texts(path: Path, **settings: Any) -> list[TextExample]:
+_PLAIN: Mapping[str, Any] = {}
+"""What needs no settings to be read."""
+_RELATIONS = ("entailment", "neutral", "contradiction")
+
+
+def _texts(path: Path, settings: Mapping[str, Any] = _PLAIN) -> list[TextExample]:
     return _read(read_texts, path, settings)
 
 
@@ -81,7 +86,7 @@ def _read(
 
 
 def _three(
-    reader: Callable[[Path, LabelledConfig, Rejects], Any], **settings: Any
+    reader: Callable[[Path, LabelledConfig, Rejects], Any], settings: Mapping[str, Any] = _PLAIN
 ) -> Callable[[Sequence[Path]], Parts]:
     """A file for each part."""
     return lambda paths: Parts(*(_read(reader, path, settings) for path in paths))
@@ -92,9 +97,9 @@ def _held_out(examples: Sequence[_E], test: Sequence[_E]) -> Parts:
     return Parts(kept, held, test)
 
 
-def _two(**settings: Any) -> Callable[[Sequence[Path]], Parts]:
+def _two(settings: Mapping[str, Any] = _PLAIN) -> Callable[[Sequence[Path]], Parts]:
     """Files to train on and to test on; some of the former are held out."""
-    return lambda paths: _held_out(*(_texts(path, **settings) for path in paths))
+    return lambda paths: _held_out(*(_texts(path, settings) for path in paths))
 
 
 def _cola(paths: Sequence[Path]) -> Parts:
@@ -182,9 +187,11 @@ DATA_SETS: dict[str, DataSet] = {
         _numbered("stsb/stsb-en-{}.csv", "train", "dev", "test"),
         _three(
             read_texts,
-            labels="number",
-            label_range=(0, 5),
-            columns={"text": 0, "text_pair": 1, "label": 2},
+            {
+                "labels": "number",
+                "label_range": (0, 5),
+                "columns": {"text": 0, "text_pair": 1, "label": 2},
+            },
         ),
         ("spearman", "pearson"),
         settings={"kind": "regression"},
@@ -193,7 +200,7 @@ DATA_SETS: dict[str, DataSet] = {
         "SNLI",
         "classification",
         _numbered("snli/{}.tsv.gz", "validation", "test"),
-        _two(columns={"group": "premise"}, class_names=("entailment", "neutral", "contradiction")),
+        _two({"columns": {"group": "premise"}, "class_names": _RELATIONS}),
         rule="development set as train, a tenth of it by premise held out; published test",
     ),
     "agnews": DataSet(

@@ -6,7 +6,6 @@ import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
@@ -130,7 +129,7 @@ def _markdown(document: Mapping[str, Any]) -> str:
     )
     parts = [
         f"## {document['title']}",
-        f"Test scores in percent, from `{Path(document['model']).name}` where nothing else is "
+        f"Test scores in percent, from `{document['model']}` where nothing else is "
         f"said.{seeds} Intervals: bootstrap over test examples. `unmask reproduce "
         f"{document['table']}`, unmask {document['versions']['unmask']}, torch "
         f"{document['versions']['torch']}.",

@@ -57,6 +57,7 @@ def reproduce(
     source, place = data_folder(data), model_folder(model, tables)
     with _interruptible(), RunLock(output):
         sha256 = weights_sha256(native.load(place).model.encoder)
+        name = "/".join(place.absolute().parts[-2:])
         files, skipped = _prepared(tables, only, source, output, say)
         starts = {"pretrained": place}
         if any(row.start == "random" for name in tables for row in TABLES[name].rows):
@@ -64,8 +65,8 @@ def reproduce(
         runs = list(runs_of(tables, files, output, seeds))
         for run in runs:
             run.claim(sha256)
-        failed = _run_all(runs, starts, lambda: write(tables, runs, skipped, str(place)), say)
-        reports = write(tables, runs, skipped, str(place))
+        failed = _run_all(runs, starts, lambda: write(tables, runs, skipped, name), say)
+        reports = write(tables, runs, skipped, name)
     if failed:
         raise DataError("\n".join([f"{len(failed)} of {len(runs)} runs failed:", *failed]))
     return reports

@@ -155,7 +155,9 @@ def _try(search: _Search, number: int) -> None:
         if trial.should_prune():
             raise TrialPruned
 
-    settings = recipe.with_parameters(trial.params).model_copy(update={"baselines": False})
+    settings = recipe.with_parameters(trial.params).model_copy(
+        update={"baselines": False, "pictures": False}
+    )
     try:
         outcome = finetune_examples(
             search.examples,
