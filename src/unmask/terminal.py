@@ -39,7 +39,7 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints rows of cells under a header, the cells but the first to the right."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     for number, name in enumerate(header):
-        table.add_column(name, justify="right" if number else "left")
+        table.add_column(name, justify="right" if number else "left", no_wrap=number == 0)
     for cells in rows:
         table.add_row(*map(escape, cells))
     Console().print(table)

@@ -9,8 +9,8 @@ from unmask.terminal import show, show_table
 if TYPE_CHECKING:
     from unmask.recipe.outcome import Outcome
 
-_NO_SCORES = ("support",)
-"""Figures that count examples; `--json` has them."""
+_HIDDEN = ("_weighted", "_micro", "_thresh")
+"""Endings of the names of figures that only `--json` shows, as those of single labels."""
 
 
 def show_outcome(outcome: Outcome, *, as_json: bool) -> None:
@@ -22,14 +22,18 @@ def show_outcome(outcome: Outcome, *, as_json: bool) -> None:
     if outcome.test is not None:
         columns["test"] = outcome.test
     columns |= outcome.baselines
-    names = [name for name in outcome.validation if "/" not in name and name not in _NO_SCORES]
+    names = [
+        name
+        for name in outcome.validation
+        if name == outcome.metric or ("/" not in name and not name.endswith(_HIDDEN))
+    ]
     rows = []
     for name in names:
         cells = [f"{scores[name]:.4f}" if name in scores else "" for scores in columns.values()]
         low_high = outcome.intervals.get(name)
-        shown = "" if low_high is None else f"{low_high[0]:.4f} to {low_high[1]:.4f}"
+        shown = "" if low_high is None else f"{low_high[0]:.3f}-{low_high[1]:.3f}"
         chosen = f"{name} *" if name == outcome.metric else name
         rows.append((chosen, *cells, *([shown] if outcome.intervals else [])))
-    header = ["score", *columns, *(["95 % interval of test"] if outcome.intervals else [])]
+    header = ["score", *columns, *(["95 % of test"] if outcome.intervals else [])]
     show_table(header, rows)
     print(f"* chosen by this score on the validation examples\nmodel: {outcome.folder}")

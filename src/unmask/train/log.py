@@ -15,6 +15,8 @@ from unmask.train.config import TrainConfig
 from unmask.train.state import RunState
 
 METRICS_FILE = "metrics.jsonl"
+_MOST_SAID = 5
+"""Held-out scores in a line; the file has all, those of single labels (`f1/NAME`) among them."""
 
 
 class RunLog:
@@ -66,7 +68,8 @@ class RunLog:
     def evaluation(self, state: RunState, scores: dict[str, float]) -> None:
         """Writes and says held-out scores."""
         self._write(state, {f"validation_{name}": value for name, value in scores.items()})
-        figures = "  ".join(f"{name} {shown(value, 3)}" for name, value in scores.items())
+        said = [name for name in scores if "/" not in name][:_MOST_SAID]
+        figures = "  ".join(f"{name} {shown(scores[name], 3)}" for name in said)
         self._say(f"step {state.global_step:>6}  held out: {figures}")
         self._since = (time.monotonic(), state.num_tokens)
 
