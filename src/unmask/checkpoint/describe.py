@@ -14,11 +14,11 @@ from unmask.checkpoint.history import read_final_losses
 from unmask.checkpoint.huggingface.families import model_type_of
 from unmask.checkpoint.huggingface.folder import read_tokenizer
 from unmask.checkpoint.huggingface.provenance import read_provenance
-from unmask.checkpoint.huggingface.purpose import FineTuned, purpose_fields
+from unmask.checkpoint.huggingface.purpose import purpose_fields
 from unmask.checkpoint.huggingface.survey import survey
 from unmask.checkpoint.native import locate
 from unmask.models.config import PRESETS, BertConfig
-from unmask.tasks.task import Model
+from unmask.tasks.task import FineTuned, Model
 from unmask.text.tokenizer import Tokenizer
 
 _LOSSES = ("mlm_loss", "corpus_unigram_entropy")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,16 +65,15 @@ class CountedTask(Task, Protocol):
         ...
 
 
-_Example = TypeVar("_Example", contravariant=True)
-_Scores = TypeVar("_Scores")
+@runtime_checkable
+class FineTuned(Protocol):
+    """What a folder says of a task for which a pretrained encoder got a head."""
 
+    name: str
 
-class LabelledTask(Task, Protocol[_Example, _Scores]):
-    """A task with labelled examples: fine-tuned, evaluated, and asked about texts."""
-
-    @property
-    def config(self) -> WindowConfig:
-        """The task's own settings."""
+    def stored(self) -> dict[str, Any]:
+        """See `Task.stored`."""
+        ...
 
     @property
     def head(self) -> str:
@@ -95,6 +94,18 @@ class LabelledTask(Task, Protocol[_Example, _Scores]):
     @property
     def architecture(self) -> str | None:
         """What follows the family's name in transformers' class; None where it has none."""
+
+
+_Example = TypeVar("_Example", contravariant=True)
+_Scores = TypeVar("_Scores")
+
+
+class LabelledTask(Task, FineTuned, Protocol[_Example, _Scores]):
+    """A task with labelled examples: fine-tuned, evaluated, and asked about texts."""
+
+    @property
+    def config(self) -> WindowConfig:
+        """The task's own settings."""
 
     @property
     def metric(self) -> str:

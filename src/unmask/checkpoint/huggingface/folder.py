@@ -15,13 +15,13 @@ from unmask.checkpoint.huggingface.configuration import write_config
 from unmask.checkpoint.huggingface.families import FAMILIES, Family, model_type_of
 from unmask.checkpoint.huggingface.keys import compare, implied_shapes, to_ours, to_theirs
 from unmask.checkpoint.huggingface.provenance import write_provenance
-from unmask.checkpoint.huggingface.purpose import FineTuned, purpose_fields
+from unmask.checkpoint.huggingface.purpose import purpose_fields
 from unmask.checkpoint.huggingface.survey import Survey, survey
 from unmask.checkpoint.huggingface.weights import FLOATS, write_weights
 from unmask.checkpoint.safe import Entry, contained
 from unmask.checkpoint.tensors import read_tensor
 from unmask.errors import DataError
-from unmask.tasks.task import Model
+from unmask.tasks.task import FineTuned, Model
 from unmask.text.tokenizer import Tokenizer
 
 SHARD_BYTES = 5 * 10**9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from unmask.checkpoint.assemble import FINE_TUNED, task_of
 from unmask.checkpoint.huggingface.configuration import CONFIG
@@ -21,7 +21,7 @@ from unmask.checkpoint.huggingface.labels import (
 from unmask.checkpoint.huggingface.provenance import PROVENANCE, read_provenance
 from unmask.errors import DataError
 from unmask.tasks.heads import Classifier, PooledClassifier
-from unmask.tasks.task import Model, Task
+from unmask.tasks.task import FineTuned, Model, Task
 
 logger = logging.getLogger(__name__)
 
@@ -34,45 +34,6 @@ _HEADS = {
 """Our head by what a task calls its architecture."""
 _UNLABELLED = {"QuestionAnswering", "MultipleChoice"}
 """Architectures whose answers are no classes; a config may still count two labels by default."""
-
-
-@runtime_checkable
-class FineTuned(Protocol):
-    """What a folder says of a fine-tuned task: a part of `tasks.task.LabelledTask`."""
-
-    @property
-    def name(self) -> str:
-        """Under which the registry knows it."""
-        ...
-
-    @property
-    def head(self) -> str:
-        """One of `assemble.FINE_TUNED`."""
-        ...
-
-    @property
-    def num_outputs(self) -> int:
-        """Scores that the head gives for each of its rows."""
-        ...
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """By class number; empty where the answers are no classes."""
-        ...
-
-    @property
-    def problem_type(self) -> str | None:
-        """Hugging Face's word for the kind of labels."""
-        ...
-
-    @property
-    def architecture(self) -> str | None:
-        """What follows the family's name in transformers' class; None where it has none."""
-        ...
-
-    def stored(self) -> dict[str, Any]:
-        """For unmask.json."""
-        ...
 
 
 def purpose_fields(family: Family, model: Model, task: Task | None) -> dict[str, Any]:
