@@ -25,6 +25,7 @@ check: .venv/.setup ## ruff, mypy and the layers of the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p unmask
+	$(BIN)/mypy --strict examples/demo.py
 	$(BIN)/lint-imports
 
 format: .venv/.setup ## what ruff can mend by itself

@@ -13,6 +13,7 @@ import unmask
 from unmask.data.config import CorpusConfig
 from unmask.data.prepare import prepare
 from unmask.data.vocabulary import learn
+from unmask.recipe.config import Pretrain
 from unmask.recipe.files import load as load_recipe
 from unmask.terminal import show
 from unmask.text.config import TokenizerConfig
@@ -48,7 +49,8 @@ def main() -> None:
         print(f"{part}: {report.num_documents} books, {report.num_tokens:,} tokens")
 
     heading("3. Pretraining by masked language modelling", "unmask pretrain")
-    recipe = load_recipe(HERE.parent / "recipes" / "demo.toml", {"validation": OUTPUT / "heldout"})
+    flags = {"validation": OUTPUT / "heldout"}
+    recipe = load_recipe(HERE.parent / "recipes" / "demo.toml", flags, Pretrain)
     result = unmask.pretrain(OUTPUT / "train", OUTPUT / "run", recipe)
     print(result.sketch)
     print(f"the same as a picture: {result.curve}")
