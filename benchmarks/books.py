@@ -24,6 +24,7 @@ import material
 import measure
 import pretraining_sides
 import run as page
+import tables
 from pretraining_sides import VOCAB_SIZE
 
 import unmask
@@ -124,18 +125,25 @@ def books(result: dict[str, Any]) -> str:
             f"`recipes/{result['recipe']}` for {result['minutes']:.0f} minutes on "
             f"{result['threads']} thread(s): {result['tokens'] / 1e6:.1f} million tokens of the "
             "novels and classic books of UNMASK_DATA, every twentieth book held out whole.",
+            "The environment variable UNMASK_DATA names a folder of real data. Two archives of "
+            "plain text in it make up the books, `text-100-english-novels/novels.tar.zst` and "
+            "`text-classic-books/books.tar.zst`: tar files compressed by zstd, whose `.txt` and "
+            "`.md` files (but for a README.md) are one book each, in any folders. Without them the "
+            "benchmarks fall back to the few books under `examples/books`, and their figures are "
+            "others than these.",
             "![Loss over tokens](../benchmarks/results/books.png)",
             "## On text that it has not seen",
-            "Sequences of 128 tokens, 15 % of the positions asked for, always the same ones. The "
-            "last two columns are what token frequencies alone give: the entropy as a loss, and "
-            "always guessing the commonest token. WikiText-2 is modern encyclopedia text, far from "
-            "old novels; its `<unk>` stands as `[UNK]` and is never asked for.",
-            page.table(columns, rows),
+            "Every sequence of these texts, of 128 tokens, 15 % of the positions asked for, always "
+            "the same ones. The last two columns are what token frequencies alone give: the "
+            "entropy as a loss, and always guessing the commonest token. WikiText-2 is modern "
+            "encyclopedia text, far from old novels; its `<unk>` stands as `[UNK]` and is never "
+            "asked for.",
+            tables.table(columns, rows),
             "## Ten blanks",
             "The first five are drawn by a fixed seed from the held-out books, with the hidden "
             "word and its rank among all words; the other five were written down before any model "
             "was asked. Nothing was left out.",
-            page.table(["text", "hidden (rank)", "guesses and their probability"], blanks),
+            tables.table(["text", "hidden (rank)", "guesses and their probability"], blanks),
         ]
     )
 
