@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from unmask.infer import batcher
-from unmask.infer.batcher import Cloze, answering, answers
+from unmask.infer.batcher import Cloze, answers
 from unmask.infer.engine import Engine
+from unmask.tasks.predicting import answering
 
 
 def sizes(engine: Engine, clozes: list[Cloze]) -> list[int]:

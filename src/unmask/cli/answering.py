@@ -157,9 +157,7 @@ def _show(text: str, answer: Answer, engine: Engine, *, is_alone: bool) -> None:
 
 
 def _show_guesses(guesses: Answer, engine: Engine) -> None:
-    from unmask.infer.inputs import tokenizer_of
-
-    special = tokenizer_of(engine.bundle).special_tokens
+    special = engine.bundle.require_tokenizer().special_tokens
     for guess in guesses:
         assert not isinstance(guess, list)
         filled = guess["sequence"].removeprefix(special.cls).removesuffix(special.sep).strip()

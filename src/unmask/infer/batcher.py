@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 from unmask.batch import IGNORED, pack
 from unmask.checkpoint.bundle import Bundle
 from unmask.tasks.masked_lm import MaskedLM
-from unmask.tasks.task import Model
 
 BATCH_TOKENS = 4096
 """Tokens of one forward pass; a longer sequence goes alone."""
@@ -30,18 +28,6 @@ class Cloze:
     """Specials and masks in place."""
     asked: list[int]
     """Ascending positions, at least one."""
-
-
-@contextmanager
-def answering(model: Model) -> Iterator[None]:
-    """Evaluation mode without gradients; a model in training goes back to training."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(was_training)
 
 
 def answers(bundle: Bundle, clozes: Iterable[Cloze]) -> Iterator[tuple[list[Cloze], Tensor]]:

@@ -12,7 +12,6 @@ from unmask.errors import UsageError
 from unmask.infer.asking import Asked, ask, is_fine_tuned
 from unmask.infer.config import FillConfig
 from unmask.infer.fill import fill
-from unmask.infer.inputs import tokenizer_of
 from unmask.infer.looking import Inspection, inspect
 from unmask.infer.score import Score, score
 
@@ -38,7 +37,7 @@ class Engine:
         Raises:
             DataError: The bundle has no tokenizer.
         """
-        tokenizer_of(bundle)
+        bundle.require_tokenizer()
         self.bundle = bundle
 
     def predict(

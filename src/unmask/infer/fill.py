@@ -11,15 +11,14 @@ from torch import Tensor
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
-from unmask.infer.batcher import Cloze, answering, answers
+from unmask.infer.batcher import Cloze, answers
 from unmask.infer.inputs import (
     enclose,
-    name_of,
     place_of,
     require_masked_lm,
-    tokenizer_of,
     warn_of,
 )
+from unmask.tasks.predicting import answering
 from unmask.text.tokenizer import Tokenizer
 
 _LOOKS_LIKE_A_MASK = re.compile(r"\[\s*mask\s*\]|<mask>|_{2,}|\[blank\]", re.IGNORECASE)
@@ -57,11 +56,11 @@ def fill(
         DataError: A text longer than the model reads, no tokenizer, or one without a mask token.
     """
     require_masked_lm(bundle)
-    tokenizer = tokenizer_of(bundle)
+    tokenizer = bundle.require_tokenizer()
     vocab_size = bundle.config.vocab_size
     if not 1 <= top_k <= vocab_size:
         raise UsageError(
-            f"top_k: {top_k}; expected 1 to {vocab_size}, the vocabulary of {name_of(bundle)}."
+            f"top_k: {top_k}; expected 1 to {vocab_size}, the vocabulary of {bundle.name}."
         )
     allowed = None if candidates is None else torch.tensor(candidate_ids(tokenizer, candidates))
     clozes = [_cloze(bundle, tokenizer, i, text) for i, text in enumerate(texts)]

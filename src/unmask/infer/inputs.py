@@ -8,30 +8,10 @@ from collections.abc import Sequence
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.history import read_history
 from unmask.errors import DataError, UsageError
-from unmask.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
 _SHOWN_CHARACTERS = 60
-
-
-def name_of(bundle: Bundle) -> str:
-    """How messages call the model."""
-    return "the model" if bundle.folder is None else str(bundle.folder)
-
-
-def tokenizer_of(bundle: Bundle) -> Tokenizer:
-    """The bundle's tokenizer.
-
-    Raises:
-        DataError: It has none.
-    """
-    if bundle.tokenizer is None:
-        raise DataError(
-            f"{name_of(bundle)}: holds no tokenizer, so no text can be read with it. Put the "
-            "tokenizer.json or vocab.txt that the model was trained with into its folder."
-        )
-    return bundle.tokenizer
 
 
 def require_masked_lm(bundle: Bundle) -> None:
@@ -44,7 +24,7 @@ def require_masked_lm(bundle: Bundle) -> None:
     if "mlm" not in heads:
         found = f"only: {', '.join(heads)}" if heads else "no head at all, only the encoder"
         raise UsageError(
-            f"{name_of(bundle)}: filling masks and scoring text need a masked language model head "
+            f"{bundle.name}: filling masks and scoring text need a masked language model head "
             f"(`mlm`); this model has {found}. Load the pretrained checkpoint that this one was "
             "made from."
         )
@@ -62,7 +42,7 @@ def enclose(bundle: Bundle, ids: list[int], place: str) -> list[int]:
     Raises:
         DataError: More tokens than the model has positions.
     """
-    special, limit = tokenizer_of(bundle).special, bundle.config.max_position_embeddings
+    special, limit = bundle.require_tokenizer().special, bundle.config.max_position_embeddings
     whole = [special.cls, *ids, special.sep]
     if len(whole) > limit:
         raise DataError(
@@ -83,17 +63,17 @@ def warn_of(bundle: Bundle, sequences: Sequence[list[int]]) -> None:
             "%s was trained on sequences of up to %d tokens, and the longest text has %d with "
             "[CLS] and [SEP]: positions that were never trained make its answers worse. Shorten "
             "the text, or split it.",
-            name_of(bundle),
+            bundle.name,
             trained,
             longest,
         )
-    unknown = tokenizer_of(bundle).special.unk
+    unknown = bundle.require_tokenizer().special.unk
     num_unknown = sum(ids.count(unknown) for ids in sequences)
     if num_unknown:
         logger.warning(
             "%d of %d tokens of the text are unknown to %s (%s): it cannot tell what stands there.",
             num_unknown,
             sum(len(ids) - 2 for ids in sequences),
-            name_of(bundle),
-            tokenizer_of(bundle).special_tokens.unk,
+            bundle.name,
+            bundle.require_tokenizer().special_tokens.unk,
         )

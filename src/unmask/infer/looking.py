@@ -8,9 +8,9 @@ from torch import Tensor
 
 from unmask.batch import pack
 from unmask.checkpoint.bundle import Bundle
-from unmask.infer.batcher import answering
-from unmask.infer.inputs import enclose, place_of, tokenizer_of
+from unmask.infer.inputs import enclose, place_of
 from unmask.nn.trace import record
+from unmask.tasks.predicting import answering
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def inspect(bundle: Bundle, text: str) -> Inspection:
     Raises:
         DataError: A text longer than the model reads, or no tokenizer.
     """
-    tokenizer = tokenizer_of(bundle)
+    tokenizer = bundle.require_tokenizer()
     has_mask = tokenizer.special.mask is not None
     ids = tokenizer.encode_with_mask(text) if has_mask else tokenizer.encode(text)
     whole = enclose(bundle, ids, place_of(0, text))

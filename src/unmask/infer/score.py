@@ -11,8 +11,9 @@ import torch
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
-from unmask.infer.batcher import Cloze, answering, answers
-from unmask.infer.inputs import enclose, place_of, require_masked_lm, tokenizer_of, warn_of
+from unmask.infer.batcher import Cloze, answers
+from unmask.infer.inputs import enclose, place_of, require_masked_lm, warn_of
+from unmask.tasks.predicting import answering
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def score(bundle: Bundle, texts: Sequence[str]) -> list[Score]:
         DataError: A text longer than the model reads, no tokenizer, or one without a mask token.
     """
     require_masked_lm(bundle)
-    tokenizer = tokenizer_of(bundle)
+    tokenizer = bundle.require_tokenizer()
     mask = tokenizer.require_mask()
     sequences: list[list[int]] = []
     for i, text in enumerate(texts):

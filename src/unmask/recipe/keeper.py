@@ -106,9 +106,8 @@ class RunKeeper:
 
         self._world.first(keep)
 
-    def keep_best(self, state: RunState) -> None:
+    def keep_best(self, _state: RunState, /) -> None:
         """Writes the weights as they are now beside the checkpoints, in place of earlier ones."""
-        del state  # which checkpoints hold
         self._world.first(
             lambda: native.write_folder(
                 self.run / BEST_FOLDER,

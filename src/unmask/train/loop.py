@@ -51,7 +51,7 @@ class Keeper(Protocol):
     def save(self, state: RunState) -> None:
         """Writes a checkpoint; called in every process."""
 
-    def keep_best(self, state: RunState) -> None:
+    def keep_best(self, state: RunState, /) -> None:
         """Keeps the present weights as the best so far; called in every process."""
 
     def roll_back(self) -> RunState:
