@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmask.nn.context import PADDING_RATE, Context, PackedContext, make_context
+from unmask.nn.context import GROUP_COST, Context, PackedContext, make_context
+from unmask.nn.slots import Slots
 
 CPU = torch.device("cpu")
 TINY = settings(deadline=None, derandomize=True)
@@ -21,24 +24,26 @@ def lengths_and_counts(draw: st.DrawFn) -> tuple[list[int], list[int]]:
 def answers(context: Context, query_counts: list[int]) -> list[tuple[int, set[int]]]:
     """For every row that asks, in packed order: which row it is, and which keys it may see."""
     flat: list[tuple[int, set[int]]] = []
+    query_rows = iter(rows_in_slots(context.queries, sum(query_counts)))
+    key_rows = iter(rows_in_slots(context.keys, sum(context.lengths)))
     for group in context.groups:
         num_sequences, num_queries, num_keys = group.shape
-        own_queries = torch.arange(num_sequences * num_queries).view(num_sequences, num_queries)
-        own_keys = torch.arange(num_sequences * num_keys).view(num_sequences, num_keys)
-        queries = own_queries if group.queries is None else group.queries
-        keys = own_keys if group.keys is None else group.keys
-        assert queries.shape == (num_sequences, num_queries)
-        assert keys.shape == (num_sequences, num_keys)
-        seen = torch.ones(keys.shape, dtype=torch.bool)
+        seen = torch.ones(num_sequences, num_keys, dtype=torch.bool)
         if group.mask is not None:
             assert group.mask.shape == (num_sequences, 1, 1, num_keys)
             seen = group.mask[:, 0, 0]
-        for row, key_row, seen_row in zip(queries, keys, seen, strict=True):
-            flat += [(int(query), set(key_row[seen_row].tolist())) for query in row]
-    if context.restore is None:
+        queries = [list(islice(query_rows, num_queries)) for _ in range(num_sequences)]
+        keys = torch.tensor(list(islice(key_rows, num_sequences * num_keys)))
+        for own, key_row, seen_row in zip(queries, keys.view_as(seen), seen, strict=True):
+            flat += [(query, set(key_row[seen_row].tolist())) for query in own]
+    assert list(query_rows) == list(key_rows) == []
+    if context.queries is None:
         return flat
-    assert context.restore.shape == (sum(query_counts),)
-    return [flat[place] for place in context.restore.tolist()]
+    return [flat[place] for place in context.queries.places.tolist()]
+
+
+def rows_in_slots(slots: Slots | None, num_rows: int) -> list[int]:
+    return list(range(num_rows)) if slots is None else slots.rows.tolist()
 
 
 def expected(lengths: list[int], query_counts: list[int]) -> list[tuple[int, set[int]]]:
@@ -84,11 +89,25 @@ def test_rows_by_position_are_rows_by_count(drawn: tuple[list[int], list[int]]) 
 
 @TINY
 @given(LENGTHS)
-def test_no_sequence_is_padded_by_more_than_the_stated_share(lengths: list[int]) -> None:
-    for group in make_context(lengths, CPU).groups:
+def test_no_group_is_padded_by_more_than_another_group_would_cost(lengths: list[int]) -> None:
+    groups = make_context(lengths, CPU).groups
+
+    for group in groups:
         if group.mask is not None:
-            shortest = int(group.mask.sum(dim=-1).min())
-            assert shortest >= group.shape[2] * (1 - PADDING_RATE)
+            wasted = group.shape[2] ** 2 - group.mask.sum(dim=-1) ** 2
+            assert 0 < int(wasted.sum()) <= GROUP_COST
+    assert sum(group.shape[0] for group in groups) == len(lengths)
+
+
+@TINY
+@given(lengths_and_counts())
+def test_every_row_has_a_slot_of_its_own(drawn: tuple[list[int], list[int]]) -> None:
+    lengths, counts = drawn
+    context = make_context(lengths, CPU, query_counts=counts)
+
+    for slots, num_rows in ((context.queries, sum(counts)), (context.keys, sum(lengths))):
+        if slots is not None:
+            assert slots.rows[slots.places].tolist() == list(range(num_rows))
 
 
 @pytest.mark.parametrize("lengths", [[9], [9, 9, 9], [1, 1]])
@@ -96,4 +115,4 @@ def test_equal_lengths_need_neither_gathering_nor_mask(lengths: list[int]) -> No
     context = make_context(lengths, CPU)
 
     (group,) = context.groups
-    assert (group.queries, group.keys, group.mask, context.restore) == (None, None, None, None)
+    assert (group.mask, context.queries, context.keys) == (None, None, None)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unmask.nn.context import Context, Group
+from unmask.nn import written_out
+from unmask.nn.context import Context
 from unmask.nn.dropout import Dropout
+from unmask.nn.slots import Slots
+
+_Heads = tuple[Tensor, ...]
+"""(B, H, T, W) each: queries, keys or values of a group."""
 
 
 class SelfAttention(nn.Module):
@@ -31,77 +34,65 @@ class SelfAttention(nn.Module):
 
         `context` must have been made for the same rows: `context.at(rows)`.
         """
-        query, key, value = self._project(x, rows)
-        results = []
-        for group in context.groups:
-            q, k, v = self._lay_out(query, key, value, group)
-            attended = self._attend(q, k, v, group.mask)  # (B, H, Tq, K)
-            results.append(attended.transpose(1, 2).reshape(-1, query.shape[-1]))  # (B * Tq, D)
-        if context.restore is None:
-            return self._apply_output(results[0])
-        return self._apply_output(torch.cat(results).index_select(0, context.restore))
-
-    def probabilities(self, x: Tensor, context: Context) -> list[Tensor]:
-        """The attention weights of each sequence, (H, T, T) in batch order, for looking at."""
-        query, key, value = self._project(x, None)
-        weights: list[Tensor] = []
-        start = 0
-        for length in context.lengths:
-            group = Group((1, length, length), None, None, None)
-            span = slice(start, start + length)
-            q, k, _ = self._lay_out(query[span], key[span], value[span], group)
-            weights.append(torch.softmax(_scores(q, k), dim=-1)[0])
-            start += length
-        return weights
-
-    def _apply_output(self, attended: Tensor) -> Tensor:
+        results = [
+            self._attend(q, k, v, group.mask).transpose(1, 2).reshape(-1, x.shape[-1])
+            for group, (q, k, v) in zip(
+                context.groups, self._laid_out(x, context, rows), strict=True
+            )
+        ]  # (B * Tq, D) each
+        attended = results[0] if len(results) == 1 else torch.cat(results)
+        if context.queries is not None:
+            attended = context.queries.gather(attended)
         output: Tensor = self.output(attended)
         return output
 
-    def _project(self, x: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (M, D), keys and values (N, D)."""
-        width = x.shape[-1]
-        if rows is None:
-            query, key, value = torch.split(self.qkv(x), width, dim=-1)
-            return query, key, value
-        weight, bias = self.qkv.weight, self.qkv.bias
-        query = functional.linear(x.index_select(0, rows), weight[:width], bias[:width])
-        key, value = torch.split(functional.linear(x, weight[width:], bias[width:]), width, -1)
-        return query, key, value
-
-    def _lay_out(
-        self, query: Tensor, key: Tensor, value: Tensor, group: Group
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Packed rows to the group's dense (B, H, T, K) each."""
-        num_sequences, num_queries, num_keys = group.shape
-        if group.queries is not None:
-            query = query.index_select(0, group.queries.flatten())
-        if group.keys is not None:
-            key = key.index_select(0, group.keys.flatten())
-            value = value.index_select(0, group.keys.flatten())
-
-        def heads(packed: Tensor, length: int) -> Tensor:
-            return packed.view(num_sequences, length, self.num_heads, self.head_width).transpose(
-                1, 2
+    def probabilities(self, x: Tensor, context: Context) -> list[Tensor]:
+        """The attention weights of each sequence, (H, T, T) in batch order, for looking at."""
+        query, key, _ = self.qkv(x).view(len(x), 3, self.num_heads, -1).unbind(1)  # (N, H, W)
+        query = query * self.head_width**-0.5
+        return [
+            torch.softmax(torch.einsum("qhw,khw->hqk", q, k), dim=-1)
+            for q, k in zip(
+                torch.split(query, list(context.lengths)),
+                torch.split(key, list(context.lengths)),
+                strict=True,
             )
+        ]
 
-        return heads(query, num_queries), heads(key, num_keys), heads(value, num_keys)
+    def _laid_out(self, x: Tensor, context: Context, rows: Tensor | None) -> list[_Heads]:
+        """Query, key and value of every group."""
+        keys = [(num_sequences, length) for num_sequences, _, length in context.shapes]
+        if rows is None:
+            return self._by_group(self.qkv(x), context.keys, keys)
+        width = x.shape[-1]
+        weight, bias = self.qkv.weight, self.qkv.bias
+        query = functional.linear(x.index_select(0, rows), weight[:width], bias[:width])  # (M, D)
+        key_value = functional.linear(x, weight[width:], bias[width:])  # (N, 2 D)
+        queries = [(num_sequences, length) for num_sequences, length, _ in context.shapes]
+        asking = self._by_group(query, context.queries, queries)
+        asked = self._by_group(key_value, context.keys, keys)
+        return [q + kv for q, kv in zip(asking, asked, strict=True)]
+
+    def _by_group(
+        self, packed: Tensor, slots: Slots | None, shapes: list[tuple[int, int]]
+    ) -> list[_Heads]:
+        """What lies side by side in rows (M, parts * D), for groups of shapes (B, T)."""
+        spread = packed if slots is None else slots.spread(packed)
+        sizes = [num_sequences * length for num_sequences, length in shapes]
+        blocks = torch.split(spread, sizes) if len(sizes) > 1 else [spread]
+        heads = (packed.shape[-1] // self.output.in_features, self.num_heads, self.head_width)
+        return [
+            block.view(*shape, *heads).permute(2, 0, 3, 1, 4).unbind()
+            for block, shape in zip(blocks, shapes, strict=True)
+        ]
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        if q.device.type != "cpu" or not (self.dropout.active or _is_half_training(q)):
-            rate = self.dropout.rate if self.dropout.active else 0.0
+        rate = self.dropout.rate if self.dropout.active else 0.0
+        if q.device.type != "cpu" or not (rate or _is_half_training(q)):
             return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
         # On a CPU dropout takes SDPA off its fast path, and its backward is three times slower in
         # bfloat16 than the plain products at 128 tokens.
-        scores = _scores(q, k)
-        if mask is not None:
-            scores = scores.masked_fill(~mask, float("-inf"))
-        return torch.matmul(self.dropout(torch.softmax(scores, dim=-1)), v)
-
-
-def _scores(q: Tensor, k: Tensor) -> Tensor:
-    """(B, H, Tq, Tk)."""
-    return torch.matmul(q * (1.0 / math.sqrt(q.shape[-1])), k.transpose(-1, -2))
+        return written_out.attend(q, k, v, mask, rate)
 
 
 def _is_half_training(q: Tensor) -> bool:

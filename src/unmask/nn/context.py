@@ -13,8 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-PADDING_RATE = 0.125
-"""A group is closed when a further sequence would be padded by more than this share of it."""
+from unmask.nn import slots
+from unmask.nn.slots import Slots
+
+GROUP_COST = 4096
+"""Pairs of tokens that attention compares in the time which one more group costs by itself."""
 
 
 @dataclass(frozen=True)
@@ -23,23 +26,26 @@ class Group:
 
     shape: tuple[int, int, int]
     """B, queries of each, keys of each."""
-    queries: Tensor | None
-    """(B, Tq) int64 rows of the query tensor; None where a plain reshape does it."""
-    keys: Tensor | None
-    """(B, Tk) int64 rows of the key tensor; None where a plain reshape does it."""
     mask: Tensor | None
     """(B, 1, 1, Tk) bool, True = attend; None where every key is real."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """The groups of a batch, and the way back from them to packed order."""
+    """The groups of a batch, and the way between them and packed order."""
 
     lengths: tuple[int, ...]
     """(B,) tokens of each sequence."""
     groups: tuple[Group, ...]
-    restore: Tensor | None
-    """(M,) int64: entry r of the packed result lies at restore[r] of the groups' flat results."""
+    queries: Slots | None
+    """Where the rows that ask lie in the groups, which follow each other; None: as they are."""
+    keys: Slots | None
+    """The same for the rows that are asked; it is `queries` where every row asks."""
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int]]:
+        """Of the groups."""
+        return [group.shape for group in self.groups]
 
     def at(self, rows: Tensor) -> Context:
         """The context in which only `rows` ask: (M,) int64, ascending packed positions."""
@@ -52,22 +58,18 @@ class Context:
 
 
 def _cut(lengths: Sequence[int]) -> list[list[int]]:
-    """Sequence numbers by group, longest first; every group wastes at most PADDING_RATE."""
+    """Sequence numbers by group, longest first; no group pads more than another would cost."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     cut: list[list[int]] = []
+    wasted = 0
     for i in order:
-        if cut and lengths[i] >= lengths[cut[-1][0]] * (1.0 - PADDING_RATE):
+        wasted += lengths[cut[-1][0]] ** 2 - lengths[i] ** 2 if cut else 0
+        if cut and wasted <= GROUP_COST:
             cut[-1].append(i)
         else:
             cut.append([i])
+            wasted = 0
     return cut
-
-
-def _table(starts: Tensor, counts: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """(B, width) rows counted from each start, and which of them are real."""
-    steps = torch.arange(width, device=starts.device)
-    real = steps < counts[:, None]  # (B, width)
-    return torch.where(real, starts[:, None] + steps, starts[:, None]), real
 
 
 def make_context(
@@ -82,40 +84,25 @@ def make_context(
     then holds just those rows, in packed order.
     """
     asking = tuple(lengths) if query_counts is None else tuple(query_counts)
-    dense_keys = len(set(lengths)) == 1
-    if dense_keys and len(set(asking)) == 1:
-        group = Group((len(asking), asking[0], lengths[0]), None, None, None)
-        return Context(tuple(lengths), (group,), None)
-
-    key_counts = torch.tensor(lengths, device=device)
-    row_counts = torch.tensor(asking, device=device)
-    key_starts = torch.cumsum(key_counts, 0) - key_counts
-    row_starts = torch.cumsum(row_counts, 0) - row_counts
-    groups: list[Group] = []
-    restore = torch.empty(sum(asking), dtype=torch.int64, device=device)
-    offset = 0
-    for members in _cut(lengths):
-        chosen = torch.tensor(members, device=device)
-        num_queries, num_keys = max(asking[i] for i in members), lengths[members[0]]
-        if num_queries == 0 and any(asking):
-            continue  # but where nobody asks at all, attention still needs a group to answer with
-        queries, real_queries = _table(row_starts[chosen], row_counts[chosen], num_queries)
-        keys, real_keys = _table(key_starts[chosen], key_counts[chosen], num_keys)
-        # A sequence without rows borrows another's; a start past the end is no row at all.
-        queries = queries.clamp(max=sum(asking) - 1)
-        even = all(lengths[i] == num_keys for i in members)
-        groups.append(
-            Group(
-                (len(members), num_queries, num_keys),
-                queries,
-                keys,
-                None if even else real_keys[:, None, None, :],
-            )
+    if len(set(lengths)) == 1 and len(set(asking)) == 1:
+        return Context(
+            tuple(lengths), (Group((len(asking), asking[0], lengths[0]), None),), None, None
         )
-        places = offset + torch.arange(queries.numel(), device=device).view_as(queries)
-        restore[queries[real_queries]] = places[real_queries]
-        offset += queries.numel()
-    return Context(tuple(lengths), tuple(groups), restore)
+    members = _cut(lengths)
+    key_widths = [lengths[some[0]] for some in members]
+    keys, masks = slots.make(lengths, members, key_widths, device)
+    queries, query_widths = keys, key_widths
+    if query_counts is not None:
+        # A sequence of which no row asks still has a slot, unless nobody asks at all.
+        query_widths = [max(min(1, sum(asking)), *(asking[i] for i in some)) for some in members]
+        queries, _ = slots.make(asking, members, query_widths, device)
+    groups = tuple(
+        Group((len(some), num_queries, num_keys), mask)
+        for some, num_queries, num_keys, mask in zip(
+            members, query_widths, key_widths, masks, strict=True
+        )
+    )
+    return Context(tuple(lengths), groups, queries, keys)
 
 
 class PackedContext(nn.Module):

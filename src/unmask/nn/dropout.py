@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,26 +13,38 @@ LEVELS = 1 << 16
 """Keep or drop is decided by 16 random bits, so a rate is met to within 1 / 65536."""
 
 
-class _DropWords(torch.autograd.Function):
-    """Drops by comparing 16-bit words: one 64-bit draw decides four elements.
+def keep_mask(shape: Sequence[int], rate: float) -> Tensor:
+    """Bool, True where an element is kept: one 64-bit draw decides four elements.
 
     `torch.nn.functional.dropout` draws one random number an element from a serial generator,
     which on a CPU costs more than the matrix products around it.
     """
+    size = math.prod(shape)
+    words = torch.empty((size + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    return words.view(torch.int16)[:size].view(shape) >= _dropped_levels(rate) - LEVELS // 2
 
+
+def apply_mask(x: Tensor, kept: Tensor, rate: float) -> Tensor:
+    """`x` scaled up where it is kept, and zero elsewhere."""
+    return (x * (LEVELS / (LEVELS - _dropped_levels(rate)))).mul_(kept)
+
+
+def _dropped_levels(rate: float) -> int:
+    return min(round(rate * LEVELS), LEVELS - 1)  # a rate below 1 drops not all
+
+
+class _DropWords(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, dropped_levels: int) -> Tensor:
-        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-        kept = words.view(torch.int16)[: x.numel()].view(x.shape) >= dropped_levels - LEVELS // 2
+    def forward(ctx: Any, x: Tensor, rate: float) -> Tensor:
+        kept = keep_mask(x.shape, rate)
         ctx.save_for_backward(kept)
-        ctx.scale = LEVELS / (LEVELS - dropped_levels)
-        dropped: Tensor = (x * ctx.scale).mul_(kept)
-        return dropped
+        ctx.rate = rate
+        return apply_mask(x, kept, rate)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (kept,) = ctx.saved_tensors
-        return (gradients[0] * ctx.scale).mul_(kept), None
+        return apply_mask(gradients[0], kept, ctx.rate), None
 
 
 class Dropout(nn.Module):
@@ -55,8 +69,7 @@ class Dropout(nn.Module):
             return x
         if x.device.type != "cpu":
             return nn.functional.dropout(x, self.rate, training=True)
-        levels = min(round(self.rate * LEVELS), LEVELS - 1)  # a rate below 1 drops not all
-        dropped: Tensor = _DropWords.apply(x, levels)  # type: ignore[no-untyped-call]
+        dropped: Tensor = _DropWords.apply(x, self.rate)  # type: ignore[no-untyped-call]
         return dropped
 
     def extra_repr(self) -> str:
