@@ -31,8 +31,12 @@ def our_step(data: str, train: Path, batch_size: int, rate: float) -> Work:
     from unmask.recipe.reproduce.datasets import DATA_SETS
     from unmask.tasks.registry import TASKS
     from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
+    from unmask.train.gradients import clip
+    from unmask.train.memory import keep_freed_memory
     from unmask.train.optim import Optimizers
+    from unmask.train.row_adamw import look_up_sparsely
 
+    keep_freed_memory()
     dataset = DATA_SETS[data]
     kind = TASKS[dataset.task]
     with Rejects(0.0) as rejects:
@@ -44,6 +48,7 @@ def our_step(data: str, train: Path, batch_size: int, rate: float) -> Work:
     model = with_head(bundle, task.head, task.num_outputs, generator).model.train()
     encoded = task.encode(examples, bundle.require_tokenizer(), bundle.max_length)
     source = WindowSource([window for parts in encoded for window in parts])
+    look_up_sparsely(model)
     optimizers = Optimizers(model, FinetuningOptimConfig(learning_rate=rate))
     config = FinetuningConfig()
     cursor = Cursor()
@@ -65,7 +70,7 @@ def our_step(data: str, train: Path, batch_size: int, rate: float) -> Work:
             loss = sum(term.weight * term.total / totals[term.name] for term in terms)
             loss.backward()
             loss.item()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        clip(model.parameters(), 1.0)
         optimizers.step(1.0)
         optimizers.zero_grad()
         return sum(batch.num_tokens for batch in batches)

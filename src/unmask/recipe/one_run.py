@@ -10,21 +10,26 @@ from typing import Any
 from unmask.checkpoint.bundle import Bundle
 from unmask.data.windows import WindowSource
 from unmask.errors import UsageError
-from unmask.recipe.beginning import Say, begin, introduction, load, resolved
+from unmask.recipe.beginning import begin, introduction, load, resolved
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
 from unmask.recipe.hearing import Listen, ListeningLog
 from unmask.recipe.keeper import RunKeeper, settings_of, weights_sha256
 from unmask.recipe.outcome import Outcome, conclude
+from unmask.recipe.together import Say
 from unmask.tasks.predicting import raw_scores
 from unmask.tasks.task import LabelledTask, Model
+from unmask.text.tokenizer import Tokenizer
 from unmask.train.compiling import compile_blocks
 from unmask.train.distributed import World
 from unmask.train.layers import rate_scales
 from unmask.train.log import RunLog, SilentLog
 from unmask.train.loop import Log, TrainingData, train
 from unmask.train.optim import Optimizers
+from unmask.train.row_adamw import look_up_sparsely
 from unmask.train.selection import Selection
+
+_EXAMPLES_AT_ONCE = 2048
 
 
 def train_once(
@@ -57,7 +62,9 @@ def train_once(
         return task.score(examples.validation, scored(examples.validation))
 
     metric = recipe.metric or task.metric
-    _require_metric(metric, task, examples.validation[:64], scored)
+    for measured in filter(None, (examples.validation, tests)):
+        _require_known_labels(task, measured, tokenizer, longest)
+        _require_metric(metric, task, measured[:64], scored)
     say(introduction(recipe, bundle, examples, len(source), here))
     data = TrainingData(
         sources=(source,),
@@ -88,6 +95,8 @@ def _train(
 ) -> None:
     """Trains from where the run's folder stands."""
     assert bundle.task is not None
+    if here.size == 1:
+        look_up_sparsely(bundle.model)
     scales = rate_scales(bundle.model, recipe.optim.layer_decay)
     optimizers = Optimizers(bundle.model.to(here.device), recipe.optim, scales)
     state = keeper.begin(optimizers, resume=resume)
@@ -108,12 +117,29 @@ def _train(
     )
 
 
+def _require_known_labels(
+    task: LabelledTask[Any, Any], some: list[Any], tokenizer: Tokenizer, longest: int
+) -> None:
+    """Finds at once a label that training lacks, which else would end the run after its steps.
+
+    Raises:
+        DataError: There is one.
+    """
+    for start in range(0, len(some), _EXAMPLES_AT_ONCE):
+        task.encode(some[start : start + _EXAMPLES_AT_ONCE], tokenizer, longest)
+
+
 def _require_metric(
     metric: str,
     task: LabelledTask[Any, Any],
     some: list[Any],
     scored: Callable[[list[Any]], list[Any]],
 ) -> None:
+    """Finds at once that there is no such score, or that examples without labels have none.
+
+    Raises:
+        UsageError, DataError: As it says.
+    """
     there = task.score(some, scored(some))
     if metric not in there:
         raise UsageError(f"metric: {metric!r} is none of this task's: {', '.join(there)}.")

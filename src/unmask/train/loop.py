@@ -16,6 +16,8 @@ from unmask.errors import DataError, Stopped
 from unmask.tasks.task import Model, Task
 from unmask.train.config import OptimConfig, TrainConfig
 from unmask.train.distributed import World
+from unmask.train.gradients import clip
+from unmask.train.memory import keep_freed_memory
 from unmask.train.optim import Optimizers
 from unmask.train.precision import uses_bf16
 from unmask.train.schedule import batch_size_at, learning_rate_share, progress_of, stage_at
@@ -92,6 +94,7 @@ def train(
         Stopped: A signal asked for it; the state is saved.
         DataError: The loss stays not finite after a roll-back.
     """
+    keep_freed_memory()
     wrapped = world.wrapped(model)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     clock = Clock(state)
@@ -127,7 +130,7 @@ def train(
             )
             # --- gradient
             losses = _backward(wrapped, task, batches, counts, train_config, world)
-            norm = nn.utils.clip_grad_norm_(parameters, optim_config.clip_norm)
+            norm = clip(parameters, optim_config.clip_norm)
             # --- step, unless the gradient is no number
             state.global_step += 1
             state.num_tokens += int(num_tokens)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from unmask.tasks.task import Model
 from unmask.train.config import OptimConfig
+from unmask.train.row_adamw import RowAdamW
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration (Jordan et al. 2024, kellerjordan.github.io/posts/muon)."""
@@ -104,10 +105,20 @@ class Optimizers:
     ) -> None:
         """`scales` multiply AdamW's rate by parameter name; parameters without gradient rest."""
         matrices, others = _sorted(model, muon=config.name == "muon")
-        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        sparse = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse}
+        groups: dict[tuple[bool, float, float], list[nn.Parameter]] = {}
         for name, parameter in others:
             decay = config.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault(((scales or {}).get(name, 1.0), decay), []).append(parameter)
+            kind = (id(parameter) in sparse, (scales or {}).get(name, 1.0), decay)
+            groups.setdefault(kind, []).append(parameter)
+        tables, plain = (
+            [
+                {"params": members, "weight_decay": decay, "lr": scale * config.learning_rate}
+                for (is_table, scale, decay), members in groups.items()
+                if is_table == wanted
+            ]
+            for wanted in (True, False)
+        )
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.members: list[torch.optim.Optimizer] = []
         if matrices:
@@ -120,18 +131,13 @@ class Optimizers:
                     config.weight_decay,
                 )
             )
-        self.members.append(
-            torch.optim.AdamW(
-                [
-                    {"params": members, "weight_decay": decay, "lr": scale * config.learning_rate}
-                    for (scale, decay), members in groups.items()
-                ],
-                lr=config.learning_rate,
-                betas=(config.beta1, config.beta2),
-                eps=config.epsilon,
-                fused=True,
+        betas = (config.beta1, config.beta2)
+        if tables:
+            self.members.append(RowAdamW(tables, betas, config.epsilon))
+        if plain:
+            self.members.append(
+                torch.optim.AdamW(plain, betas=betas, eps=config.epsilon, fused=True)
             )
-        )
         self.peaks = [[float(g["lr"]) for g in member.param_groups] for member in self.members]
 
     def step(self, learning_rate_share: float) -> None:
@@ -151,8 +157,8 @@ class Optimizers:
         return {
             f"{self.names[id(parameter)]}.{slot}": value
             for member in self.members
-            for parameter, slots in member.state.items()
-            for slot, value in slots.items()
+            for parameter in member.state
+            for slot, value in _slots(member, parameter).items()
         }
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -166,7 +172,18 @@ class Optimizers:
                         for name, value in tensors.items()
                         if name.startswith(prefix) and "." not in name.removeprefix(prefix)
                     }
-                    member.state[parameter] = slots
+                    if isinstance(member, RowAdamW):
+                        if slots:
+                            member.load_dense(parameter, slots)
+                    else:
+                        member.state[parameter] = slots
+
+
+def _slots(member: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
+    if isinstance(member, RowAdamW):
+        return member.dense_state(parameter)
+    slots: dict[str, Tensor] = member.state[parameter]
+    return slots
 
 
 def _sorted(
