@@ -12,9 +12,8 @@ PACKAGE = ROOT / "src" / "unmask"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 MOST_LINES = 260
-LONGER = {
-    "data/masking.py": 280,  # three units, whose vectorised draws share their steps
-}
+LONGER: dict[str, int] = {}
+"""Files that may be longer, each with its reason."""
 
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 UNSAFE_CALLS = {"torch.load", "torch.jit.load", "torch.save", "eval", "exec", "yaml.load"}

@@ -15,6 +15,7 @@ from unmask.batch import IGNORED, Batch, pack
 from unmask.data import masking
 from unmask.data.config import MaskingConfig
 from unmask.data.masking import Masker, mask_tokens
+from unmask.data.picking import spans
 from unmask.errors import DataError
 
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -287,7 +288,7 @@ def test_drawn_span_lengths_follow_the_truncated_geometric_distribution() -> Non
     masker = Masker(vocabulary(), MaskingConfig(unit="span"), seed=0)
     batch = random_batch([4000] * 5)
     eligible = masker._eligible(batch, batch.input_ids.numpy(), 0)
-    start, stop = masking._spans(eligible)
+    start, stop = spans(eligible)
     whole = np.flatnonzero(eligible.position < 3980)  # the rest may be cut by the sequence's end
     lengths = (stop - start)[whole]
     expected = 0.8 ** np.arange(10) * 0.2
@@ -302,7 +303,7 @@ def test_spans_begin_with_a_word_and_never_cross_a_special_token() -> None:
     masker = Masker(tokenizer, MaskingConfig(unit="span"), seed=0)
     batch = random_batch([9, 14, 30] * 20)
     eligible = masker._eligible(batch, batch.input_ids.numpy(), 0)
-    start, stop = masking._spans(eligible)
+    start, stop = spans(eligible)
     rows = np.arange(len(start))
     assert eligible.opens_word[start].all()
     assert ((start <= rows) & (rows < stop)).all()

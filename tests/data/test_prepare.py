@@ -114,7 +114,11 @@ def test_the_report_adds_up(write: Write, tmp_path: Path, tokenizer: Tokenizer) 
     assert seen[-1].bytes_read == seen[-1].bytes_total
     stored = json.loads((tmp_path / "out" / "report.json").read_text())
     assert Report(**stored) == report
-    assert ("left out by exact_duplicate", "1") in report.rows()
+    assert [name for name, _ in report.rows() if name.startswith("left out")] == [
+        "left out as empty",
+        "left out as exact duplicates",
+        "left out by max_characters",
+    ]
     assert len((tmp_path / "out" / "rejects.jsonl").read_text().splitlines()) == 1
 
 
@@ -133,9 +137,25 @@ def test_nothing_left_says_what_took_it(write: Write, tmp_path: Path, tokenizer:
     write("a.txt", "a\n\nb")
     folder = write("b.txt", " \n")
     config = CorpusConfig(filters=FilterConfig(min_words=5), duplicates="exact")
-    with pytest.raises(DataError, match=r"no document is left of 2 records.*2 by min_words"):
+    with pytest.raises(
+        DataError, match=r"no document is left of 2 records.*2 by min_words"
+    ) as told:
         prepare([folder], tokenizer, tmp_path / "out", config)
+    assert str(told.value).endswith("Give text, or loosen the filters (--filters.*).")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts", "tokenizer"]
+
+
+def test_nothing_left_advises_on_filters_only_where_they_took_something(
+    write: Write, tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    write("a.jsonl", '{"text": " "}\nbroken\n')
+    folder = write("b.txt", " ")
+    config = CorpusConfig(filters=FilterConfig(max_characters=99), duplicates="exact")
+    with pytest.raises(DataError) as told:
+        prepare([folder], tokenizer, tmp_path / "out", config)
+    assert "(left out: 1 as exact duplicates, 1 as empty; could not be read: 1" in str(told.value)
+    assert "Give text." in str(told.value)
+    assert "--filters" not in str(told.value)
 
 
 def test_too_many_rejects_leave_only_the_rejects(

@@ -1,4 +1,4 @@
-"""Tiny runs of `pretrain`."""
+"""Tiny runs of `pretrain` and `finetune`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from unmask.recipe.config import Pretrain
+from unmask.recipe.config import Finetune, Pretrain
 
 MODEL = {"num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 2}
 
@@ -29,6 +29,26 @@ def make_recipe() -> Callable[..., Pretrain]:
         model = {**MODEL, "intermediate_size": 64, "max_position_embeddings": 32}
         return Pretrain.model_validate(
             {"model": model, "validation_rate": 0.1, "train": settings, **fields}
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_finetune() -> Callable[..., Finetune]:
+    """Eight steps of classification; takes tables or fields of the recipe that differ."""
+
+    def make(train: dict[str, Any] | None = None, **fields: Any) -> Finetune:
+        settings = {"steps": 8, "batch_size": 8, "log_every": 1, "evaluate_every": 4}
+        return Finetune.model_validate(
+            {
+                "task": "classification",
+                "baselines": False,
+                "pictures": False,
+                "train": {**settings, **(train or {})},
+                "optim": {"learning_rate": 3e-3},
+                **fields,
+            }
         )
 
     return make

@@ -198,6 +198,7 @@ def test_a_frozen_encoder_stays_as_it_was_and_is_warned_of(
     after = native.load(outcome.folder).model.encoder.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert "--freeze encoder" in caplog.text
+    assert "Devlin et al. 2019 (section 5.3, table 7)" in caplog.text
 
 
 def test_seeds_give_mean_and_spread_and_the_best_is_published(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import pytest
 
 from unmask.cli.application import app
 from unmask.errors import MachineError, Stopped, UsageError
-from unmask.recipe.config import Pretrain
+from unmask.recipe.config import Finetune, Pretrain
+from unmask.recipe.finetune import finetune
 from unmask.recipe.pretrain import pretrain
 from unmask.train.distributed import World
 
 FOLDER = Path(os.environ.get("UNMASK_TEST_FOLDER", ""))
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 pytestmark = pytest.mark.usefixtures("both")
@@ -24,6 +27,18 @@ pytestmark = pytest.mark.usefixtures("both")
 
 def hush(_: str) -> None:
     """Hears the run's lines and says none of them."""
+
+
+def opened_to_write() -> list[str]:
+    """Fills up, from now on, with the files that this process opens for writing."""
+    found: list[str] = []
+
+    def listen(event: str, details: tuple[object, ...]) -> None:
+        if event == "open" and isinstance(details[2], int) and details[2] & WRITES:
+            found.append(str(details[0]))
+
+    sys.addaudithook(listen)
+    return found
 
 
 def terminate_after_three_steps(line: str) -> None:
@@ -82,3 +97,24 @@ def test_two_processes_stop_and_go_on(make_recipe: Callable[..., Pretrain]) -> N
     with pytest.raises(Stopped, match="stopped at step 4"):
         pretrain(FOLDER / "corpus", run, recipe, say=terminate_after_three_steps)
     pretrain(FOLDER / "corpus", run, recipe, resume=True, say=hush)
+
+
+def test_two_processes_fine_tune_and_one_of_them_writes(
+    tiny_encoder: Path, make_finetune: Callable[..., Finetune], both: World
+) -> None:
+    rows = [
+        f"the {what} was {word}\t{label}"
+        for what in ("cat", "dog", "film", "cat film", "dog film")
+        for label, words in (("yes", "good fine nice"), ("no", "bad poor awful"))
+        for word in words.split()
+    ]
+    file = FOLDER / "examples.tsv"
+    both.first(
+        lambda: file.write_text("\n".join(["text\tlabel", *rows, "the", "\tyes", "a\tb\tc"]))
+    )
+    run, opened = FOLDER / "fine-tuned", opened_to_write()
+
+    finetune(file, tiny_encoder, run, make_finetune(dropout=0.0), say=hush)
+
+    written = [path for path in opened if path.startswith(str(run))]
+    assert bool(written) == both.is_first, written

@@ -220,6 +220,20 @@ def test_a_long_question_is_cut_and_said_so(
     assert {window.num_first for window in windows} == {17}
 
 
+def test_cut_questions_are_told_of_once_a_run(
+    tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = settled(max_question_length=9)
+    task.encode(EXAMPLES[:1], tokenizer, 64)
+    assert caplog.messages == []
+    long = [asked("Who sat by the old river at night? " * 9, "owl")]
+    for again in (task, task, replace(task, config=task.config)):
+        again.encode(long, tokenizer, 64)
+    assert len(caplog.messages) == 1
+    settled(max_question_length=9).encode(long, tokenizer, 64)  # another run
+    assert len(caplog.messages) == 2
+
+
 def test_a_context_is_encoded_once_and_far_longer_than_a_window(
     tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from unmask.data import duplicates
-from unmask.data.config import CorpusConfig
+from unmask.data.config import CorpusConfig, FilterConfig
 from unmask.data.corpus import read_sources
 from unmask.data.filters import Filters
 from unmask.data.manifest import Manifest, describe, is_corpus
 from unmask.data.rejects import Rejects
 from unmask.data.repeats import RepeatedLines
-from unmask.data.report import Report, ordinary_counts, unigram_entropy
+from unmask.data.report import Report, left_out, ordinary_counts, unigram_entropy
 from unmask.data.shard_writer import ShardWriter
 from unmask.data.shards import (
     COUNTS_FILE,
@@ -230,11 +230,13 @@ def _report(
 
 
 def _nothing_left(sources: list[Source], rejects: Rejects, filtered: Counter[str]) -> DataError:
-    left_out = ", ".join(f"{count} by {name}" for name, count in filtered.most_common())
+    lost = ", ".join(f"{count} {left_out(name)}" for name, count in filtered.most_common())
     unread = ", ".join(f"{count} {reason}" for reason, count in rejects.reasons.most_common())
     shown = ", ".join(str(source) for source in sources[:3]) + (", ..." * (len(sources) > 3))
+    # Of duplicates the first stays, so that they never leave nothing by themselves.
+    is_filtered = not filtered.keys().isdisjoint(FilterConfig.model_fields)
     return DataError(
         f"{shown}: no document is left of {rejects.num_records} records "
-        f"(left out: {left_out or 'none'}; could not be read: {unread or 'none'}). "
-        "Give text, or loosen the filters (--filters.*, --duplicates)."
+        f"(left out: {lost or 'none'}; could not be read: {unread or 'none'}). "
+        f"Give text{', or loosen the filters (--filters.*)' if is_filtered else ''}."
     )

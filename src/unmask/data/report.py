@@ -10,6 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_LEFT_OUT = {
+    "empty": "as empty",
+    "exact_duplicate": "as exact duplicates",
+    "near_duplicate": "as near duplicates",
+}
+"""Why documents are left out, where it is not a filter's name that says it."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -66,7 +73,7 @@ class Report:
             ("records", f"{self.num_records:,}"),
             ("rejects", f"{self.num_rejects:,}"),
             *((f"  {reason}", f"{count:,}") for reason, count in self.rejects.items()),
-            *((f"left out by {name}", f"{count:,}") for name, count in self.filtered.items()),
+            *((f"left out {left_out(name)}", f"{n:,}") for name, n in self.filtered.items()),
             ("long documents cut", f"{self.num_cut_documents:,}"),
             ("documents", f"{self.num_documents:,}"),
             ("sentences", f"{self.num_sentences:,}"),
@@ -80,6 +87,15 @@ class Report:
             ("seconds", f"{self.seconds:.1f}"),
         ]
         return [row for row in rows if row[1] != "0" or row[0] == "rejects"]
+
+
+def left_out(name: str) -> str:
+    """What follows the words "left out" for a key of `Report.filtered`.
+
+    >>> left_out("empty"), left_out("min_words")
+    ('as empty', 'by min_words')
+    """
+    return _LEFT_OUT.get(name, f"by {name}")
 
 
 def ordinary_counts(

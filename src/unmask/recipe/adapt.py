@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from unmask.data.shards import Shards
 from unmask.recipe.config import Finetune, Pretrain
 from unmask.recipe.material import CORPUS_FOLDER, sequences
 from unmask.recipe.pretrain import pretrain
+from unmask.recipe.together import Say
 from unmask.train.distributed import World
 
 FOLDER = "adapted"
@@ -30,7 +30,7 @@ def adapt(
     run: Path,
     recipe: Finetune,
     here: World,
-    say: Callable[[str], None],
+    say: Say,
 ) -> Path:
     """Trains the model's masked language modelling on unlabelled text; gives its folder.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,12 @@ from unmask.models.config import BertConfig
 from unmask.nn.dropout import Dropout
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
+from unmask.recipe.together import Say
 from unmask.tasks.task import LabelledTask, Model
 from unmask.train.distributed import World
 from unmask.train.layers import freeze, reinitialise_top
 
 logger = logging.getLogger(__name__)
-
-Say = Callable[[str], None]
 
 
 def load(model: Path | str) -> Bundle:
@@ -66,9 +64,9 @@ def _warn_of_frozen(what: str, num_frozen: int, model: Model) -> None:
     total = sum(parameter.numel() for parameter in model.parameters())
     logger.warning(
         "--freeze %s: %.1f of %.1f million parameters stay as they were pretrained. BERT is meant "
-        "to be fine-tuned end to end; a frozen encoder trains faster and usually answers worse, "
-        "most of all where words are tagged or spans are found (docs/guides/fine-tuning.md has "
-        "figures).",
+        "to be fine-tuned end to end; a frozen encoder trains faster and usually answers worse. "
+        "For named entities Devlin et al. 2019 (section 5.3, table 7) have F1 96.4 fine-tuned, and "
+        "91.0 to 96.1 from frozen features, which a two-layer BiLSTM read.",
         what,
         num_frozen / 1e6,
         total / 1e6,

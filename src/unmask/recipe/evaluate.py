@@ -29,10 +29,7 @@ from unmask.train.evaluate import evaluate as measured
 logger = logging.getLogger(__name__)
 
 _MICRO_BATCH_TOKENS = 8192
-_CORPUS_FLAGS = (
-    ", or loosen the filters (--filters.*, --duplicates)",
-    ", or raise --reader.max-reject-rate to go on without these records",
-)
+_CORPUS_FLAG = ", or raise --reader.max-reject-rate to go on without these records"
 """What preparation advises, which `unmask evaluate` cannot be told."""
 _USUAL_LENGTH = 128
 """Of sequences for a model that does not say how long those were that it was trained on."""
@@ -144,7 +141,6 @@ def _opened(data: Path, tokenizer: Tokenizer) -> Iterator[tuple[Shards, int]]:
 
 
 def _without_what_is_not_here(message: str, folder: str) -> str:
-    """What preparation says, but for flags of `unmask corpus` and a list that is gone by then."""
-    for advice in _CORPUS_FLAGS:
-        message = message.replace(advice, "")
-    return "\n".join(line for line in message.splitlines() if folder not in line)
+    """What preparation says, but for a flag of `unmask corpus` and a list that is gone by then."""
+    lines = message.replace(_CORPUS_FLAG, "").splitlines()
+    return "\n".join(line for line in lines if folder not in line)

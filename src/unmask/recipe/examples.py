@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,12 +19,16 @@ from unmask.data.labelled.doctor import examine, examine_reading
 from unmask.data.labelled.splitting import split
 from unmask.data.randomness import Permutation
 from unmask.data.rejects import Rejects
-from unmask.errors import DataError
+from unmask.errors import DataError, UsageError
 from unmask.tasks.config import ClassificationConfig, WindowConfig
 from unmask.tasks.registry import TASKS
 
+logger = logging.getLogger(__name__)
+
 SPLIT_SEED = 20181011
 """What is held out does not change with a run's seed, so that seeds compare (BERT's arXiv date)."""
+_LABELS: Final = {"single": "class", "multi": "multi", "regression": "number"}
+"""What a label is, by the kind of a classification."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ def read(
 ) -> list[Any]:
     """The examples of a file; what cannot be read goes to the file `kept`, with its reason.
 
+    Without `kept`, a warning names the first of it. Several processes let the first one read: two
+    would write the same list at once.
+
     Raises:
         DataError: No example, too many rejects, or a file of another form.
     """
@@ -56,6 +64,16 @@ def read(
         rejects.check()
     if kept is not None:
         rejects.warn(kept)
+    elif rejects.first:
+        first = rejects.first[0]
+        logger.warning(
+            "%s: %d of %d records cannot be read and are left out, the first at %s (%s)",
+            path,
+            len(rejects),
+            rejects.num_records,
+            first.place,
+            first.reason,
+        )
     if not examples:
         raise DataError(f"{path}: holds no example; expected at least one.")
     return examples
@@ -91,10 +109,22 @@ def read_both(
 
 
 def reading_config(settings: WindowConfig, data: LabelledConfig) -> LabelledConfig:
-    """How files are read, where a classification's kind says what a label is."""
+    """How files are read, where a classification's kind says what a label is.
+
+    Raises:
+        UsageError: The data's own setting says something else.
+    """
     if not isinstance(settings, ClassificationConfig):
         return data
-    labels = {"single": "class", "multi": "multi", "regression": "number"}[settings.kind]
+    labels = _LABELS[settings.kind]
+    if "labels" in data.model_fields_set and data.labels != labels:
+        fitting = [kind for kind, known in _LABELS.items() if known == data.labels]
+        hint = f", or fine-tune with --kind {fitting[0]}" if fitting else ""
+        raise UsageError(
+            f"--data.labels {data.labels}: a classification of the kind `{settings.kind}` reads "
+            f"its labels as `{labels}`. The kind alone says what a label is: leave --data.labels "
+            f"out{hint}."
+        )
     return data.model_copy(update={"labels": labels})
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from unmask.checkpoint.lock import RunLock
+from unmask.data.labelled.config import LabelledConfig
 from unmask.recipe.adapt import adapt
-from unmask.recipe.beginning import Say
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples, read, read_both, reading_config
 from unmask.recipe.hearing import Listen
@@ -18,6 +16,7 @@ from unmask.recipe.keeper import require_new
 from unmask.recipe.one_run import train_once
 from unmask.recipe.outcome import Outcome, summarised
 from unmask.recipe.output import require_ours
+from unmask.recipe.together import Say, locked, voice
 from unmask.tasks.registry import TASKS
 from unmask.train.distributed import World, world
 
@@ -47,19 +46,10 @@ def finetune(
         Stopped: A signal ended the run early; its state is saved.
     """
     run = Path(output)
+    config = reading_config(recipe.settings, recipe.data)
+    files = train_file, validation, test
     with _begun(recipe, run, say, resume=resume) as (here, heard):
-        config = reading_config(recipe.settings, recipe.data)
-        examples = read_both(
-            recipe.task,
-            train_file,
-            validation,
-            config,
-            recipe.validation_rate,
-            recipe.max_examples,
-            run,
-            heard,
-        )
-        tests = None if test is None else read(recipe.task, test, config)
+        examples, tests = here.first(lambda: _read_all(recipe, *files, config, run, heard))
         if adapt_to is not None:
             model = adapt(Path(adapt_to), model, run, recipe, here, heard)
         return _train_seeds(recipe, model, examples, tests, run, here, heard, None, resume=resume)
@@ -87,18 +77,42 @@ def finetune_examples(
         return _train_seeds(recipe, model, examples, None, run, here, heard, listen, resume=resume)
 
 
+def _read_all(
+    recipe: Finetune,
+    train: Path | str,
+    validation: Path | str | None,
+    test: Path | str | None,
+    config: LabelledConfig,
+    run: Path,
+    say: Say,
+) -> tuple[Examples, list[Any] | None]:
+    """The examples to learn from and to choose by, and those of the test file if there is one."""
+    examples = read_both(
+        recipe.task,
+        train,
+        validation,
+        config,
+        recipe.validation_rate,
+        recipe.max_examples,
+        run,
+        say,
+    )
+    if test is None:
+        return examples, None
+    return examples, read(recipe.task, test, config, run / "test-rejects.jsonl")
+
+
 @contextmanager
 def _begun(
     recipe: Finetune, run: Path, say: Say | None, *, resume: bool
 ) -> Iterator[tuple[World, Say]]:
     """The processes together, the run's folder locked, and who is told."""
-    with world(recipe.train.device) as here, ExitStack() as held:
+    with world(recipe.train.device) as here:
         here.first(lambda: require_ours(run))
         if not resume:
             require_new(run)
-        here.first(lambda: _lock(run, held))
-        tell = say or (lambda line: print(line, file=sys.stderr, flush=True))
-        yield here, tell if here.is_first else _silent
+        with locked(run, here):
+            yield here, voice(say, here)
 
 
 def _train_seeds(
@@ -136,11 +150,3 @@ def _train_seeds(
 def _with_seed(recipe: Finetune, seed: int) -> Finetune:
     train = recipe.train.model_copy(update={"seed": seed})
     return recipe.model_copy(update={"train": train, "seeds": 1})
-
-
-def _lock(run: Path, held: ExitStack) -> None:
-    held.enter_context(RunLock(run))
-
-
-def _silent(_: str) -> None:
-    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from unmask.data.report import ordinary_counts, unigram_entropy
 from unmask.data.shards import Shards
 from unmask.errors import DataError, UsageError
 from unmask.recipe.config import Pretrain
+from unmask.recipe.together import Say
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.distributed import World
@@ -62,7 +63,7 @@ def open_corpus(
     tokenizer: Path | None,
     run: Path,
     here: World,
-    say: Callable[[str], None],
+    say: Say,
 ) -> Shards:
     """The corpus folder, checked; where a tokenizer is given, `paths` are text, prepared first.
 
@@ -105,9 +106,7 @@ def _the_corpus(paths: Sequence[Path]) -> Path:
     return first
 
 
-def _prepare(
-    paths: Sequence[Path], tokenizer: Tokenizer, folder: Path, say: Callable[[str], None]
-) -> None:
+def _prepare(paths: Sequence[Path], tokenizer: Tokenizer, folder: Path, say: Say) -> None:
     if not is_corpus(folder):
         report = prepare(paths, tokenizer, folder, CorpusConfig())
         say(f"{folder}: {report.num_documents:,} documents, {report.num_tokens:,} tokens")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ from pydantic import ValidationError
 
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
-from unmask.checkpoint.lock import RunLock
 from unmask.checkpoint.runs import checkpoints
 from unmask.data.manifest import is_corpus
 from unmask.data.shards import Shards
@@ -27,6 +24,7 @@ from unmask.recipe.result import CURVE_FILE as CURVE_FILE
 from unmask.recipe.result import Result as Result
 from unmask.recipe.result import conclude
 from unmask.recipe.telling import introduction, standing
+from unmask.recipe.together import Say, locked, voice
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.compiling import compile_blocks
 from unmask.train.distributed import World, world
@@ -47,7 +45,7 @@ def pretrain(
     tokenizer: Path | str | None = None,
     model: Path | str | None = None,
     resume: bool = False,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> Result:
     """Trains a masked language model on a corpus folder and writes it to `output`/model.
 
@@ -65,9 +63,8 @@ def pretrain(
     recipe = _with_evaluations(_checked(recipe))
     paths = [corpus] if isinstance(corpus, str | Path) else corpus
     run = Path(output)
-    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
-    with world(recipe.train.device) as here, ExitStack() as held:
-        say = say if here.is_first else _silent
+    with world(recipe.train.device) as here:
+        say = voice(say, here)
         here.first(lambda: require_ours(run))
         if not resume:
             require_new(run)
@@ -80,17 +77,17 @@ def pretrain(
         data, held_out = training_data(recipe, shards, pieces)
         for line in introduction(recipe, bundle, data, held_out, here):
             say(line)
-        here.first(lambda: _lock(run, held))
-        identity = _identity(recipe, bundle, shards)
-        if model is not None:
-            identity["pretrained"] = weights_sha256(bundle.model)
-        keeper = RunKeeper(run, bundle, recipe, identity, here)
-        log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
-        scores = _train(recipe, bundle, data, keeper, log, here, say, resume=resume)
-        result = conclude(keeper, recipe, bundle, scores, held_out, here)
-        if result.warning is not None:
-            say(result.warning)
-        return result
+        with locked(run, here):
+            identity = _identity(recipe, bundle, shards)
+            if model is not None:
+                identity["pretrained"] = weights_sha256(bundle.model)
+            keeper = RunKeeper(run, bundle, recipe, identity, here)
+            log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
+            scores = _train(recipe, bundle, data, keeper, log, here, say, resume=resume)
+            result = conclude(keeper, recipe, bundle, scores, held_out, here)
+            if result.warning is not None:
+                say(result.warning)
+            return result
 
 
 def _checked(recipe: Pretrain | Mapping[str, Any] | None) -> Pretrain:
@@ -124,7 +121,7 @@ def _train(
     keeper: RunKeeper,
     log: Log,
     here: World,
-    say: Callable[[str], None],
+    say: Say,
     *,
     resume: bool,
 ) -> dict[str, float]:
@@ -149,14 +146,6 @@ def _train(
         keeper,
         log,
     )
-
-
-def _lock(run: Path, held: ExitStack) -> None:
-    held.enter_context(RunLock(run))
-
-
-def _silent(_: str) -> None:
-    return None
 
 
 def _identity(recipe: Pretrain, bundle: Bundle, shards: Shards) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -46,6 +46,8 @@ class QuestionAnswering:
     """Two scores for each token, of an answer's start and end (Devlin et al. 2019, 4.2 and 4.3)."""
 
     config: QuestionAnsweringConfig
+    _warnings: set[str] = field(default_factory=set, repr=False, compare=False)
+    """Those given, for a run encodes its validation examples at every evaluation."""
 
     name = "qa"
     head = "span"
@@ -133,14 +135,7 @@ class QuestionAnswering:
                 answer = token_span(context.places, example.answers[0])
             special, stride = tokenizer.special, self.config.stride
             encoded.append(windows_of(question[:most], context, answer, special, longest, stride))
-        if num_cut := sum(len(question) > most for question in questions):
-            logger.warning(
-                "%d of %d questions were cut to %d tokens; a larger max_question_length, in a "
-                "larger max_length, reads more of them.",
-                num_cut,
-                len(examples),
-                most,
-            )
+        self._warn_of_cut(sum(len(question) > most for question in questions), len(examples), most)
         return encoded
 
     def results(self, outputs: Outputs, batch: Batch, /) -> list[NDArray[np.float32]]:
@@ -198,6 +193,19 @@ class QuestionAnswering:
         best = qa_scores.tuned_threshold(examples, scores)
         found = {"no_answer_threshold": best.threshold}
         return replace(self, config=self.config.model_copy(update=found))
+
+    def _warn_of_cut(self, num_cut: int, num_questions: int, most: int) -> None:
+        """Says once that questions lose their ends, in this task and in its tuned copies."""
+        if not num_cut or "cut" in self._warnings:
+            return
+        self._warnings.add("cut")
+        logger.warning(
+            "%d of %d questions were cut to %d tokens; a larger max_question_length, in a larger "
+            "max_length, reads more of them.",
+            num_cut,
+            num_questions,
+            most,
+        )
 
     @property
     def _threshold(self) -> float:

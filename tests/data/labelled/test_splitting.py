@@ -77,6 +77,7 @@ def test_a_class_with_one_example_stays_in_training_and_is_named(
         for seed in range(5):
             assert labels(split(examples, 0.5, seed)[1]).keys() == {"a"}
     assert "`odd`, `rare`: one example each; kept for training" in caplog.text
+    assert "(see x:51, x:50)" in caplog.text
 
 
 def test_numbers_are_split_by_their_tenths() -> None:

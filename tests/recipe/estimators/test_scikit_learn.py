@@ -23,6 +23,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unmask import TextClassifier, TokenTagger
+from unmask.recipe.estimators.fitting import FineTuningEstimator
 
 NEEDS_NO_DATA = (
     "check_do_not_raise_errors_in_init_or_set_params",
@@ -104,6 +105,14 @@ def test_nothing_is_predicted_before_fitting(estimator: Any) -> None:
         estimator.predict(["a text"])
     with pytest.raises(NotFittedError):
         estimator.save("nowhere")
+
+
+def test_an_estimator_must_say_what_its_classes_are() -> None:
+    class Silent(FineTuningEstimator):
+        _task = "classification"
+
+    with pytest.raises(TypeError, match="_restore_classes"):
+        Silent()
 
 
 def test_pipeline_cross_validation_and_grid_search(

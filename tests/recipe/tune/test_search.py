@@ -273,6 +273,24 @@ def test_a_killed_trial_is_tried_again_in_its_folder(
     assert (tuned.folder / "weights").read_text() == "trial-3"
 
 
+def test_a_trial_that_is_killed_twice_counts_once_and_keeps_its_settings(
+    run_script: Callable[..., tuple[Tuned, list[str]]],
+) -> None:
+    script = Scripted([0.7], [0.5, Killed()], [0.5, 0.55, Killed()], [0.5, 0.55, 0.6])
+
+    for _ in range(2):
+        with pytest.raises(Killed):
+            run_script(script, 2)
+    tuned, said = run_script(script, 2)
+
+    assert [folder for folder, _ in script.tried] == ["trial-1", *["trial-2"] * 3]
+    assert script.tried[1] == script.tried[2] == script.tried[3]
+    assert said[0].startswith("trial 2 of 2: ")
+    assert [(trial.number, trial.state, trial.score) for trial in tuned.trials] == [
+        *((1, "done", 0.7), (2, "done", 0.6)),
+    ]
+
+
 def test_a_trial_that_fails_among_others_does_not_end_the_search(
     run_script: Callable[..., tuple[Tuned, list[str]]],
 ) -> None:

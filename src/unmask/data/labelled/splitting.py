@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import floor
 from typing import TypeVar
 
@@ -62,7 +62,8 @@ def split(
         spread.update(count.keys())
     alone = sorted(stratum for stratum, num_units in spread.items() if num_units == 1)
     if alone and stratify and any(totals[stratum] < len(examples) for stratum in alone):
-        _warn(alone, is_grouped=len(units) < len(examples))
+        places = [_first(stratum, examples, strata) for stratum in alone[:_SHOWN]]
+        _warn(alone, places, is_grouped=len(units) < len(examples))
     chosen = _choose(counts, totals, _targets(totals, set(alone), rate, seed), seed)
     held = {i for unit, is_held in zip(units, chosen, strict=True) if is_held for i in unit}
     if not held:
@@ -167,14 +168,19 @@ def _hashes(seed: int, what: int, number: int) -> npt.NDArray[np.uint64]:
     return counter_hash(seed, _STREAM, what, np.arange(number))
 
 
-def _warn(alone: Iterable[str], *, is_grouped: bool) -> None:
-    names = list(alone)
+def _first(stratum: str, examples: Sequence[E], strata: Sequence[tuple[str, ...]]) -> str:
+    """Where the first example of a stratum stands."""
+    return next(e.place for e, names in zip(examples, strata, strict=True) if stratum in names)
+
+
+def _warn(names: Sequence[str], places: Sequence[str], *, is_grouped: bool) -> None:
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     logger.warning(
-        "%s%s: %s; kept for training, so nothing held out measures %s",
+        "%s%s: %s; kept for training, so nothing held out measures %s (see %s)",
         shown,
         more,
         "all in one group" if is_grouped else "one example each",
         "them" if len(names) > 1 else "it",
+        ", ".join(places),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from unmask.recipe import files
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import SPLIT_SEED, Examples
 from unmask.recipe.finetune import finetune_examples
+from unmask.recipe.together import silent
 from unmask.tasks.predicting import raw_scores
 from unmask.tasks.task import LabelledTask
 from unmask.text.tokenizer import Tokenizer
@@ -33,7 +35,7 @@ _CLASSES = "classes"
 _PICKLED = "_tokenizer_parts"
 
 
-class FineTuned(BaseEstimator):  # type: ignore[misc]
+class FineTuningEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     """An estimator whose `fit` is a fine-tuning run."""
 
     _task: ClassVar[str]
@@ -103,9 +105,9 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]
     def _stored_classes(self) -> Any:
         """What `_restore_classes` takes, JSON-able; None where the model itself tells."""
 
+    @abstractmethod
     def _restore_classes(self, stored: Any) -> None:
         """Sets what `fit` knows of the labels; None stands for a model that `fit` did not make."""
-        raise NotImplementedError
 
     @property
     def _fitted_task(self) -> LabelledTask[Any, Any]:
@@ -130,7 +132,7 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]
                     self.model,
                     Path(folder) / "run",
                     recipe,
-                    say=None if self.verbose else _silent,
+                    say=None if self.verbose else silent,
                 )
             except Stopped:
                 raise KeyboardInterrupt("fit was interrupted; nothing of it is kept") from None
@@ -187,7 +189,3 @@ def _parts(tokenizer: Tokenizer) -> tuple[Any, ...]:
         tokenizer.place,
         tokenizer.closes_spaces,
     )
-
-
-def _silent(_: str) -> None:
-    return None

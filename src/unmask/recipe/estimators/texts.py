@@ -13,7 +13,7 @@ from sklearn.utils import RegressorTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from unmask.recipe.estimators.fitting import FineTuned
+from unmask.recipe.estimators.fitting import FineTuningEstimator
 from unmask.recipe.estimators.inputs import (
     kind_of,
     labels_of,
@@ -27,7 +27,7 @@ def _has_classes(estimator: TextClassifier) -> bool:
     return estimator.kind != "regression"
 
 
-class TextClassifier(ClassifierMixin, FineTuned):  # type: ignore[misc]
+class TextClassifier(ClassifierMixin, FineTuningEstimator):  # type: ignore[misc]
     """Fine-tunes a pretrained encoder to tell the labels of texts, by scikit-learn's rules.
 
     `X` are texts, or pairs `(text, text_pair)`. `y` are labels (text or whole numbers), lists of

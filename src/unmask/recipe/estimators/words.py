@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from unmask.recipe.estimators.fitting import FineTuned
+from unmask.recipe.estimators.fitting import FineTuningEstimator
 from unmask.recipe.estimators.inputs import require_targets, rows_of, tagged_examples
 
 
-class TokenTagger(FineTuned):
+class TokenTagger(FineTuningEstimator):
     """Fine-tunes a pretrained encoder to tell a tag for every word, by scikit-learn's rules.
 
     `X` are lists of words, `y` lists of as many tags: named entities (IOB1, IOB2, BIOES), parts of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +23,7 @@ from unmask.recipe.reproduce.runs import Run, runs_of
 from unmask.recipe.reproduce.starting import data_folder, model_folder, with_random_weights
 from unmask.recipe.reproduce.tables import GROUPS, TABLES
 from unmask.recipe.reproduce.writing import Files, written
-
-Say = Callable[[str], None]
+from unmask.recipe.together import Say, on_stderr
 
 
 def reproduce(
@@ -50,7 +48,7 @@ def reproduce(
         DataError: No data set of the table is there, or rows that failed, after all others ran.
         Stopped: A signal; the same call goes on.
     """
-    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    say = say or on_stderr
     tables = _tables(table, only)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("reproduce runs in one process; start it without torchrun.")

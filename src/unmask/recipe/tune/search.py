@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from unmask.recipe.beginning import default_rate, load
 from unmask.recipe.examples import Examples, read_both, reading_config
 from unmask.recipe.finetune import finetune_examples
 from unmask.recipe.keeper import BEST_FOLDER, settings_of, weights_sha256
+from unmask.recipe.together import Say, on_stderr
 from unmask.recipe.tune import studies
 from unmask.recipe.tune.config import Tune
 from unmask.recipe.tune.report import Tuned, conclude, shown
@@ -29,7 +28,6 @@ from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
 if TYPE_CHECKING:
     from optuna import Study
 
-Say = Callable[[str], None]
 _FREE = {"trials", "space", "baselines"}
 """Settings that do not change what a trial comes to, or stand in its own recipe."""
 
@@ -77,7 +75,7 @@ def tune(
     studies.require_optuna()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("tune runs in one process; start it without torchrun.")
-    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    say = say or on_stderr
     run = Path(output)
     studies.require_ours(run)
     with RunLock(run):
