@@ -17,6 +17,24 @@ from unmask.recipe.reproduce.datasets import DATA_SETS
 from unmask.recipe.reproduce.runs import Run
 from unmask.recipe.reproduce.tables import TABLES, Row
 
+_BASELINES = {
+    "one answer": ("majority", "mean", "never an answer"),
+    "words alone": (
+        "tf-idf + logistic regression",
+        "tf-idf + ridge regression",
+        "word features + logistic regression",
+        "most similar sentence",
+    ),
+    "linear probe": ("linear probe",),
+}
+"""Columns, and whose scores stand in them: tasks have one of each kind."""
+_BASELINES_NOTE = (
+    "One answer: always the most frequent (of numbers the mean; of questions with and without an "
+    "answer, none). Words alone: logistic regression over TF-IDF, ridge regression for numbers, "
+    "features of words for tags; for questions the most similar sentence. Linear probe: the same "
+    "regression over the encoder as it was pretrained."
+)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -115,7 +133,8 @@ def _score(name: str, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _markdown(document: Mapping[str, Any]) -> str:
     rows = document["rows"]
-    baselines = list(dict.fromkeys(name for row in rows for name in row["baselines"]))
+    given = {name for row in rows for name in row["baselines"]}
+    baselines = [column for column, names in _BASELINES.items() if given & set(names)]
     published = any(row["published"] for row in rows)
     header = ["data", "trained on", "score", "test", "95 % interval", *baselines]
     header += ["published"] if published else []
@@ -134,6 +153,7 @@ def _markdown(document: Mapping[str, Any]) -> str:
         f"{document['table']}`, unmask {document['versions']['unmask']}, torch "
         f"{document['versions']['torch']}.",
         _table(header, cells),
+        _BASELINES_NOTE if baselines else "",
         "\n".join(f"- {row}" for row in _notes(rows)),
     ]
     parts += [f"Skipped: {name}, {why}." for name, why in document["skipped"].items()]
@@ -146,7 +166,7 @@ def _lines(row: Mapping[str, Any], baselines: Sequence[str]) -> Iterable[tuple[b
         is_first = name == next(iter(row["scores"]))
         spread = "" if score["spread"] is None else f" ± {100 * score['spread']:.1f}"
         interval = score["interval"]
-        others = (row["baselines"].get(baseline, {}).get(name) for baseline in baselines)
+        others = [_baseline(row, column, name) for column in baselines]
         yield (
             is_first,
             [
@@ -158,6 +178,12 @@ def _lines(row: Mapping[str, Any], baselines: Sequence[str]) -> Iterable[tuple[b
                 *("" if other is None else f"{100 * other:.1f}" for other in others),
             ],
         )
+
+
+def _baseline(row: Mapping[str, Any], column: str, score: str) -> float | None:
+    """The score of whichever baseline of that kind the row's task has."""
+    scores = (row["baselines"].get(name, {}).get(score) for name in _BASELINES[column])
+    return next((found for found in scores if found is not None), None)
 
 
 def _name(row: Mapping[str, Any]) -> str:
