@@ -56,7 +56,7 @@ def write(
         if not mine:
             continue
         document = _document(name, mine, skipped, model)
-        report = Report(name, document, _markdown(document))
+        report = Report(name, document, markdown(document))
         stem = mine[0].output / name
         with writing(stem):
             stem.with_suffix(".md").write_text(report.markdown, encoding="utf-8")
@@ -131,7 +131,8 @@ def _score(name: str, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _markdown(document: Mapping[str, Any]) -> str:
+def markdown(document: Mapping[str, Any]) -> str:
+    """A table of `Report.document`."""
     rows = document["rows"]
     given = {name for row in rows for name in row["baselines"]}
     baselines = [column for column, names in _BASELINES.items() if given & set(names)]
@@ -154,6 +155,7 @@ def _markdown(document: Mapping[str, Any]) -> str:
         f"{document['versions']['torch']}.",
         _table(header, cells),
         _BASELINES_NOTE if baselines else "",
+        _not_above(rows),
         "\n".join(f"- {row}" for row in _notes(rows)),
     ]
     parts += [f"Skipped: {name}, {why}." for name, why in document["skipped"].items()]
@@ -184,6 +186,19 @@ def _baseline(row: Mapping[str, Any], column: str, score: str) -> float | None:
     """The score of whichever baseline of that kind the row's task has."""
     scores = (row["baselines"].get(name, {}).get(score) for name in _BASELINES[column])
     return next((found for found in scores if found is not None), None)
+
+
+def _not_above(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Names the rows whose first score may as well be that of a baseline."""
+    names = []
+    for row in rows:
+        name, score = next(iter(row["scores"].items()))
+        others = [_baseline(row, column, name) for column in _BASELINES]
+        best = max((other for other in others if other is not None), default=None)
+        lowest = score["mean"] if score["interval"] is None else score["interval"][0]
+        if best is not None and lowest <= best:
+            names.append(_name(row))
+    return f"Not clearly better than the best baseline: {', '.join(names)}." if names else ""
 
 
 def _name(row: Mapping[str, Any]) -> str:

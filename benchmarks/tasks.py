@@ -1,0 +1,56 @@
+"""The page of what fine-tuning gives: the tables of `unmask reproduce`, as its folder has them.
+
+`unmask reproduce tasks --output RUNS` and `python benchmarks/tasks.py RUNS`; tables that the folder
+lacks stay as an earlier folder gave them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import material
+import measure
+import run as page
+
+from unmask.recipe.reproduce.report import markdown
+from unmask.recipe.reproduce.tables import TABLES
+
+PAGE = material.ROOT / "docs" / "tasks.md"
+
+
+def tasks(result: page.Figures) -> str:
+    tables = [markdown(result["tables"][name]) for name in TABLES if name in result["tables"]]
+    return "\n\n".join(
+        [
+            "# What fine-tuning gives",
+            "Every row is a run of `unmask finetune` with its defaults, but for what is said, on a "
+            "published data set, and scored once on its published test part (where only a "
+            "development set has labels, on that; then a tenth of train is held out to choose the "
+            "epoch, thresholds and calibration by). The encoder is all-MiniLM-L6-v2: 6 layers, "
+            "hidden 384, trained for sentence embeddings by its authors.",
+            "`unmask reproduce tasks --data FOLDER` makes the tables again; `--help` names them.",
+            *(table.strip() for table in tables),
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path, help="what `unmask reproduce --output` named")
+    arguments = parser.parse_args()
+    stored = measure.RESULTS / "tasks.json"
+    tables = json.loads(stored.read_text(encoding="utf-8"))["tables"] if stored.is_file() else {}
+    for name in TABLES:
+        found = arguments.runs / f"{name}.json"
+        if found.is_file():
+            tables[name] = json.loads(found.read_text(encoding="utf-8"))
+    kept = measure.keep("tasks", {"tables": tables}, measure.RESULTS)
+    PAGE.write_text(f"{tasks(kept)}\n\n{page.origin('tasks', kept['machine'])}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
