@@ -77,6 +77,14 @@ _PUBLISHED = {
             "Devlin et al. 2019, table 1",
         ),
     ),
+    "ud-ewt": (
+        Published(
+            96.9,
+            "accuracy of spaCy's transformer pipeline, which finds sentences and words itself, on "
+            "version 2.5 of the treebank",
+            "Explosion's model card of en_udv25_englishewt_trf",
+        ),
+    ),
     "ncbi-disease": (
         Published(85.63, "F1 of BERT-base", _BIOBERT),
         Published(89.71, "F1 of BioBERT v1.1, pretrained further on PubMed", _BIOBERT),
