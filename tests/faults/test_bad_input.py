@@ -239,7 +239,7 @@ class TestDamagedShard:
     ("words", "said"),
     [
         (["--train.stepz", 3], "Did you mean --train.steps?"),
-        (["--preset", "huge"], '"huge" for --preset'),
+        (["--preset", "huge"], "--preset huge: expected 'tiny', 'mini'"),
         (["--train.steps", 0], "--train.steps 0: expected 1 or more"),
         (["--train.steps", "many"], "--train.steps many: expected a whole number"),
         (["--dropout", 1.5], "--dropout 1.5: expected less than 1"),

@@ -65,6 +65,7 @@ def make(tmp_path: Path) -> Callable[..., Judges]:
 def ours(judges: Judges, texts: list[str], labels: list[str], **settings: Any) -> list[Any]:
     task = judges.bundle.task
     assert isinstance(task, Classification)
+    settings = {"hypothesis_template": TEMPLATES[0], **settings}
     return list(
         zero_shot(
             judges.bundle.model, task, judges.tokenizer, texts, labels, longest=64, **settings
@@ -138,8 +139,12 @@ def test_a_text_longer_than_the_model_is_windowed(make: Callable[..., Judges]) -
         ([], {}, "candidate_labels: "),
         (["sport", " "], {}, "candidate_labels: "),
         ("sport", {}, "candidate_labels: 'sport'; expected a list"),
+        (["sport", "rain", "sport"], {}, "candidate_labels: 'sport' stands there more than once"),
         (LABELS, {"hypothesis_template": "About this."}, "has no place for the label"),
         (LABELS, {"hypothesis_template": "{label} {"}, "has no place for the label"),
+        (LABELS, {"hypothesis_template": "About {{}}."}, "has no place for the label"),
+        (LABELS, {"hypothesis_template": "About {0.name}."}, "has no place for the label"),
+        (LABELS, {"hypothesis_template": "About {0[name]}."}, "has no place for the label"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_at_once(
@@ -155,7 +160,7 @@ def test_what_cannot_be_asked_is_refused_at_once(
             TEXTS,
             labels,
             longest=64,
-            **settings,
+            **{"hypothesis_template": TEMPLATES[0], **settings},
         )
 
 
@@ -163,4 +168,12 @@ def test_a_model_of_several_labels_judges_no_inference(make: Callable[..., Judge
     judges = make("contradiction", "entailment")
     several = Classification.foreign(("a", "entailment"), "multi_label_classification")
     with pytest.raises(UsageError, match="one label of several"):
-        zero_shot(judges.bundle.model, several, judges.tokenizer, TEXTS, LABELS, longest=64)
+        zero_shot(
+            judges.bundle.model,
+            several,
+            judges.tokenizer,
+            TEXTS,
+            LABELS,
+            longest=64,
+            hypothesis_template=TEMPLATES[0],
+        )

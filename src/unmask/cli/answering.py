@@ -18,7 +18,6 @@ from unmask.infer.config import FillConfig
 from unmask.recipe.config import Evaluate
 
 if TYPE_CHECKING:
-    from unmask.checkpoint.bundle import Bundle
     from unmask.infer.engine import Engine
     from unmask.infer.fill import Answer
 
@@ -37,12 +36,15 @@ def fill(
     model
         A model or run folder, or a hub id.
     text
-        Texts with one or more [MASK]; - or nothing reads them from standard input, one a line.
+        Texts with one or more [MASK]; without any, or by -, they are read from standard input, one
+        per line.
     """
     from unmask.infer.engine import load
+    from unmask.infer.inputs import require_masked_lm
 
     texts = texts_of(text, "The [MASK] barked.")
     engine = load(model)
+    require_masked_lm(engine.bundle)  # a fine-tuned model would answer otherwise
     for asked, answer in zip(
         texts, engine.predict(texts, settings.top_k, settings.candidates), strict=True
     ):
@@ -60,8 +62,8 @@ def score(model: str, /, *text: str, json: AsJson = False) -> None:
     model
         A model or run folder, or a hub id.
     text
-        Sentences, each of which is scored by itself; - or nothing reads them from standard input,
-        one a line.
+        Sentences, each of which is scored by itself; without any, or by -, they are read from
+        standard input, one per line.
     """
     from unmask.infer.engine import load
     from unmask.terminal import figure
@@ -88,7 +90,7 @@ def evaluate(
     labelled: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
     json: AsJson = False,
 ) -> None:
-    """Measures a model on what it was not trained on.
+    """Measures a model on data that it was not trained on.
 
     A fine-tuned model is measured on labelled examples, by its task's scores with 95 % bootstrap
     intervals; a pretrained one on text, by masked language modelling.
@@ -101,39 +103,27 @@ def evaluate(
         A file of labelled examples; for a pretrained model a corpus folder, or text.
     """
     from unmask.checkpoint import native
+    from unmask.cli.outcome import show_assessment
     from unmask.infer.asking import is_fine_tuned
+    from unmask.recipe.assess import assess
     from unmask.recipe.evaluate import evaluate as measured
     from unmask.terminal import figure, show
 
     bundle = native.load(model)
     if is_fine_tuned(bundle):
-        _assess(bundle, data, labelled or LabelledConfig(), as_json=json)
+        show_assessment(assess(bundle, data, labelled or LabelledConfig()), as_json=json)
         return
     if labelled is not None:
-        raise UsageError("--data.*: are for labelled examples; this model was not fine-tuned.")
+        raise UsageError(
+            "--data.*: is for labelled examples, but this model was not fine-tuned: it is measured "
+            "on plain text."
+        )
     figures = measured(bundle, data, settings)
     rows = [
         (name, f"{value:,}" if isinstance(value, int) else figure(value))
         for name, value in figures.items()
     ]
     show(figures, rows, as_json=json)
-
-
-def _assess(bundle: Bundle, data: Path, config: LabelledConfig, *, as_json: bool) -> None:
-    from unmask.recipe.assess import assess
-    from unmask.terminal import show, show_table
-
-    found = assess(bundle, data, config)
-    if as_json:
-        show(found.as_dict(), [], as_json=True)
-        return
-    rows = [
-        (name, f"{value:.4f}", f"{low:.4f} to {high:.4f}")
-        for name, value in found.scores.items()
-        if (interval := found.intervals.get(name)) is not None
-        for low, high in (interval,)
-    ]
-    show_table(("score", f"{found.num_examples:,} examples", "95 % interval"), rows)
 
 
 def _finite(document: dict[str, Any]) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def inspect(model: str | None = None, /, *, json: AsJson = False) -> None:
     Parameters
     ----------
     model
-        A model or run folder, or a hub id; without it, the table of the presets' sizes. --json
-        has all settings and numbers.
+        A model or run folder, or a hub id; without one, a table of the presets' sizes. --json
+        prints all settings and numbers.
     """
     from unmask.checkpoint.describe import describe, presets
     from unmask.cli.summary import summary
@@ -66,7 +66,7 @@ def doctor(
     data: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
     json: AsJson = False,
 ) -> None:
-    """Names what is wrong or unwise about a corpus, a model or labelled examples, with its fix.
+    """Names what is wrong or unwise in a corpus, a model or labelled examples, and how to mend it.
 
     The exit code is 3 where one of the findings is an error.
 
@@ -75,11 +75,11 @@ def doctor(
     folder
         A corpus or model folder; with --task a file of labelled examples to train on.
     others
-        Files of examples to validate or test on, which must not repeat those to train on.
+        With --task, files to validate or test on, which must not repeat examples to train on.
     task
         What the examples are for.
     model
-        The model that is to read them, whose limit and vocabulary they are held against.
+        The model that is to read them: are they too long for it, and does it know their words?
     """
     if task is not None:
         from unmask.recipe.examples import examined

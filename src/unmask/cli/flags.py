@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -11,14 +13,25 @@ AsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="Prints JSON on stdout and nothing else.")
 ]
 """What every verb that prints results takes."""
+RecipeFile = Annotated[Path | None, Parameter(help="A TOML file of settings; flags win over it.")]
+"""What every verb that trains takes."""
+Resume = Annotated[
+    bool, Parameter(help="Goes on from the newest checkpoint, or begins where there is none.")
+]
+"""What every verb takes whose one run may be stopped and gone on with."""
+LabelledFile = Annotated[Path, Parameter(help="A file of labelled examples.")]
+"""What is fine-tuned on."""
+Pretrained = Annotated[
+    str, Parameter(help="The model to begin with: a model or run folder, or a hub id.")
+]
+"""What is fine-tuned."""
 
 
-def given(settings: dict[str, Any]) -> dict[str, Any]:
-    """Only what the user wrote, so that a recipe keeps the rest."""
-    flags: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, BaseModel):
-            value = value.model_dump(exclude_unset=True)
-        if value is not None and value != {}:
-            flags[name] = value
-    return flags
+def given(choices: BaseModel | None, tables: Mapping[str, BaseModel | None]) -> dict[str, Any]:
+    """Only what the user wrote, as a recipe has it, so that a recipe keeps the rest."""
+    written = {name: _written(table) for name, table in tables.items()}
+    return _written(choices) | {name: table for name, table in written.items() if table}
+
+
+def _written(settings: BaseModel | None) -> dict[str, Any]:
+    return {} if settings is None else settings.model_dump(exclude_unset=True)

@@ -6,13 +6,22 @@ import json as json_format
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson
+from unmask.cli.texts import texts_of
 from unmask.data.labelled.config import Columns
 from unmask.errors import UsageError
+from unmask.infer.config import ZeroShotConfig
+
+if TYPE_CHECKING:
+    from unmask.checkpoint.bundle import Bundle
+    from unmask.data.rejects import Rejects
+
+Named = Iterator[tuple[str, Any]]
+"""What is asked about, each with its name."""
 
 
 def predict(
@@ -22,6 +31,8 @@ def predict(
     input: Path | None = None,
     column: Annotated[Columns | None, Parameter(name="column")] = None,
     max_reject_rate: float = 0.001,
+    candidate_labels: str | None = None,
+    zero_shot: Annotated[ZeroShotConfig | None, Parameter(name="*")] = None,
     json: AsJson = False,
 ) -> None:
     """Answers about texts: their labels, their words' tags, or the answers to questions.
@@ -32,44 +43,96 @@ def predict(
         A model or run folder, or a hub id.
     text
         Texts, each answered about by itself; for question answering a question and a context.
+        Without any, or by -, they are read from standard input, one per line.
     input
-        A file instead: .txt is one text a line; .jsonl, .csv, .tsv and .parquet have columns
+        A file instead: .txt is one text per line; .jsonl, .csv, .tsv and .parquet have columns
         `text`, `text_pair`, `question`, `context`, `choices`; CoNLL files have words.
     max_reject_rate
         The run stops if more than this share of the records cannot be read.
+    candidate_labels
+        Labels that the model was not trained on, with commas between them: zero-shot
+        classification, by a model that was fine-tuned on natural language inference.
     """
     from unmask.checkpoint import native
     from unmask.data.rejects import Rejects
-    from unmask.infer.asking import answers, example_of, task_of
-    from unmask.infer.files import examples_of
 
-    if bool(text) == (input is not None):
+    if text and input is not None:
         raise UsageError("predict: give texts, or a file by --input; expected one of the two.")
+    _refuse_without_labels(candidate_labels, zero_shot)
+    columns = column or Columns()
+    if candidate_labels is not None:
+        columns = _of_one_text(columns)
+    texts = texts_of(text, "A quiet, lovely film.") if input is None else []
     bundle = native.load(model)
     rejects = Rejects(max_reject_rate, setting="--max-reject-rate")
-    if input is not None:
-        named: Iterator[tuple[str, Any]] = examples_of(bundle, input, column or Columns(), rejects)
-    else:
-        asked = [tuple(text)] if task_of(bundle).name == "qa" else list(text)
-        named = ((str(i), example_of(bundle, i, one)) for i, one in enumerate(asked, 1))
-    names: deque[str] = deque()  # of what is read ahead
+    asked = _texts(bundle, texts) if input is None else _records(bundle, input, columns, rejects)
+    for name, answer in _answers(bundle, asked, candidate_labels, zero_shot or ZeroShotConfig()):
+        print(_as_json(name, answer) if json else f"{name:>6}  {_shown(answer)}")
+    rejects.check()
+
+
+def _refuse_without_labels(candidate_labels: str | None, zero_shot: ZeroShotConfig | None) -> None:
+    if candidate_labels is None and zero_shot is not None:
+        names = sorted(zero_shot.model_fields_set)
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+        raise UsageError(f"{flags}: expected together with --candidate-labels.")
+
+
+def _of_one_text(columns: Columns) -> Columns:
+    """Also of a table of pairs only the first text is read."""
+    if columns.text_pair is not None:
+        raise UsageError("--column.text-pair: --candidate-labels are for one text, not for pairs.")
+    return columns.model_copy(update={"text_pair": ""})
+
+
+def _texts(bundle: Bundle, texts: list[str]) -> Named:
+    from unmask.infer.asking import example_of, task_of
+
+    is_question = task_of(bundle).name == "qa"
+    if is_question and len(texts) != 2:
+        raise UsageError(
+            f"{bundle.name}: answers questions, so it takes two texts, a question and a context; "
+            f"found {len(texts)}. Several questions go into a file for --input."
+        )
+    for number, one in enumerate([tuple(texts)] if is_question else texts, 1):
+        yield str(number), example_of(bundle, number, one)
+
+
+def _records(bundle: Bundle, file: Path, columns: Columns, rejects: Rejects) -> Named:
+    from unmask.infer.files import examples_of
+
+    return examples_of(bundle, file, columns, rejects)
+
+
+def _answers(bundle: Bundle, asked: Named, labels: str | None, config: ZeroShotConfig) -> Named:
+    """Each answer, by the name of what was asked about; many may be read ahead."""
+    from unmask.infer.asking import answers
+    from unmask.infer.zero_shot import zero_shot
+
+    names: deque[str] = deque()
 
     def examples() -> Iterator[Any]:
-        for name, example in named:
+        for name, example in asked:
             names.append(name)
             yield example
 
-    for answer in answers(bundle, examples()):
-        name = names.popleft()
-        if json:
-            print(json_format.dumps({"id": name, **answer}, ensure_ascii=False))
-        else:
-            print(f"{name:>6}  {_shown(answer)}")
-    rejects.check()
+    if labels is not None:
+        found = zero_shot(bundle, (one.text for one in examples()), labels, config)
+    else:
+        found = answers(bundle, examples())
+    for answer in found:
+        yield names.popleft(), answer
+
+
+def _as_json(name: str, answer: dict[str, Any]) -> str:
+    return json_format.dumps({"id": name, **answer}, ensure_ascii=False)
 
 
 def _shown(answer: dict[str, Any]) -> str:
     """One line for people."""
+    if "sequence" in answer:
+        pairs = zip(answer["labels"], answer["scores"], strict=True)
+        return ", ".join(f"{label} {score:.4f}" for label, score in pairs)
     if "entities" in answer:
         found = [f"{e['word']} [{e.get('entity_group') or e.get('entity')} {e['score']:.3f}]"
                  for e in answer["entities"]]  # fmt: skip

@@ -91,5 +91,6 @@ def corpus_verify(folder: Path, /, *, json: AsJson = False) -> None:
     shards = Shards.open(folder)
     shards.verify()
     found = {"documents": shards.num_documents, "tokens": shards.num_tokens}
-    rows = [("whole", str(folder)), *((name, f"{number:,}") for name, number in found.items())]
+    rows = [("corpus", str(folder)), *((name, f"{number:,}") for name, number in found.items())]
+    rows.append(("files", "whole, as the manifest says"))
     show({"folder": str(folder), "whole": True, **found}, rows, as_json=json)

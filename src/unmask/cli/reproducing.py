@@ -24,9 +24,9 @@ def reproduce(
     seeds: int | None = None,
     json: AsJson = False,
 ) -> None:
-    """Runs a published or claimed figure again, with seeds and spread.
+    """Runs the experiments behind a table of figures again, with several seeds and their spread.
 
-    What is finished is not run again, and what was interrupted goes on by the same command.
+    Runs that are finished are not repeated; the same command goes on with what was interrupted.
 
     Parameters
     ----------
@@ -35,15 +35,16 @@ def reproduce(
         and tasks-full (full training sets, beside published figures). pretraining: a model's
         weights against random ones.
     data
-        Folder of the published data sets, each in its own; without it, UNMASK_DATA names it.
+        Folder that holds one folder for each published data set; without it, the one that the
+        environment variable UNMASK_DATA names.
     output
         Folder for the runs and the tables.
     model
-        What to begin with; without it all-MiniLM-L6-v2, where its package is installed.
+        The model to begin with; without it all-MiniLM-L6-v2, where its package is installed.
     only
-        Data sets, by the names of the table's rows.
+        Only these data sets, by the names of the table's rows.
     seeds
-        Runs of each row; without it as many as the table says.
+        Runs for each row, each with another seed; without it as many as the table says.
     """
     from unmask.recipe.reproduce.running import reproduce as run
 

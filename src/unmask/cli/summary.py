@@ -20,7 +20,7 @@ def summary(described: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("folder", described["folder"]),
         ("family", f"{described['family']} ({described['architecture']})"),
-        ("layers", f"{config['num_hidden_layers']} of {config['hidden_size']:,}"),
+        ("layers", f"{config['num_hidden_layers']}, each {config['hidden_size']:,} wide"),
         ("attention heads", f"{config['num_attention_heads']} a layer"),
         ("feed-forward", f"{config['intermediate_size']:,} ({config['hidden_act']})"),
         ("positions", f"{config['max_position_embeddings']:,}"),
@@ -34,7 +34,7 @@ def summary(described: dict[str, Any]) -> list[tuple[str, str]]:
             if name != "embedding" and not name.startswith("block ")
         ),
         ("weights", f"{described['weight_bytes'] / 1e6:,.1f} MB, {types}"),
-        ("heads", ", ".join(described["heads"]) or "none, the encoder alone"),
+        ("heads", ", ".join(described["heads"]) or "none, only the encoder"),
         ("task", described["task"] or "none"),
     ]
     if labels:
@@ -68,10 +68,10 @@ def _made_by(made_by: dict[str, Any]) -> Iterator[tuple[str, str]]:
         longest = f" of up to {length} tokens" if length else ""
         yield "trained for", f"{budget}, batches of {train.get('batch_size')} sequences{longest}"
     if optim:
-        yield "by", f"{optim.get('name')}, seed {train.get('seed')}"
+        yield "optimizer", f"{optim.get('name')}, seed {train.get('seed')}"
     corpus = _table(made_by.get("identity")).get("corpus")
     if corpus:
-        yield "on the corpus", f"{str(corpus)[:_HASH_CHARACTERS]}... (sha256)"
+        yield "corpus", f"{str(corpus)[:_HASH_CHARACTERS]}... (sha256)"
 
 
 def _table(value: object) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def texts_of(arguments: Sequence[str], example: str) -> list[str]:
     if not texts:
         raise UsageError(
             f'no text was given; write it in quotes: "{example}", before flags that take several '
-            "words, or pipe in one text a line."
+            "words, or pipe in one text per line."
         )
     return texts
 

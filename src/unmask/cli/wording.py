@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cyclopts.exceptions import CycloptsError
+from cyclopts.exceptions import CycloptsError, UnusedCliTokensError
 from pydantic import ValidationError
 
 from unmask.cli.texts import STANDARD_INPUT
@@ -35,7 +35,13 @@ def usage(error: CycloptsError) -> str:
     if isinstance(cause, ValidationError):
         return _faults(cause, name if name.startswith("--") else "")
     command = " ".join(["unmask", *(error.command_chain or ())])
-    return f"{error}\nTry `{command} --help`."
+    told = _unexpected(error) if isinstance(error, UnusedCliTokensError) else str(error)
+    return f"{told}\nTry `{command} --help`."
+
+
+def _unexpected(error: UnusedCliTokensError) -> str:
+    words = ["-" if word == STANDARD_INPUT else word for word in error.unused_tokens or ()]
+    return f"unexpected: {' '.join(words)}"
 
 
 def _faults(error: ValidationError, prefix: str) -> str:

@@ -13,4 +13,21 @@ class FillConfig(BaseModel):
     top_k: int = Field(default=5, ge=1)
     """Predictions for each mask, best first; at most the vocabulary's size."""
     candidates: tuple[str, ...] | None = None
-    """The only words that may be predicted, each one token; None allows the whole vocabulary."""
+    """The only words that may be predicted, each one token; without it the whole
+    vocabulary."""
+
+
+class ZeroShotConfig(BaseModel):
+    """How texts are given labels that the model was not trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    hypothesis_template: str = "This example is {}."
+    """The sentence that the model judges, with each label in turn in place of {}; as in
+    transformers' pipeline."""
+    multi_label: bool = False
+    """Any number of the labels may be true, and each is judged by itself; without it exactly one,
+    and the scores add up to 1."""
+    entailment: str | None = None
+    """The model's own label for a sentence that follows from the text; without it the one named
+    entailment."""

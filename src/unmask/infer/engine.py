@@ -10,10 +10,11 @@ from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
 from unmask.infer.asking import Asked, ask, is_fine_tuned
-from unmask.infer.config import FillConfig
+from unmask.infer.config import FillConfig, ZeroShotConfig
 from unmask.infer.fill import fill
 from unmask.infer.looking import Inspection, inspect
 from unmask.infer.score import Score, score
+from unmask.infer.zero_shot import zero_shot
 
 BACKENDS = ("auto", "torch")
 """What can run a model; "auto" takes the fastest that is there."""
@@ -22,6 +23,7 @@ Texts = list[str] | tuple[str, ...]
 Many = list[Asked] | tuple[Asked, ...] | Texts
 """Many questions."""
 _FILL = FillConfig()
+_ZERO_SHOT = ZeroShotConfig()
 
 
 class Engine:
@@ -72,6 +74,33 @@ class Engine:
             words = [candidates] if isinstance(candidates, str) else candidates
             found = list(fill(self.bundle, texts, top_k=top_k, candidates=words))
         return found[0] if isinstance(asked, str | Mapping) else found
+
+    def zero_shot(
+        self,
+        texts: str | Texts,
+        candidate_labels: str | Texts,
+        hypothesis_template: str = _ZERO_SHOT.hypothesis_template,
+        multi_label: bool = _ZERO_SHOT.multi_label,
+        entailment: str | None = _ZERO_SHOT.entailment,
+    ) -> Any:
+        """Gives one text or many labels that the model was not trained on.
+
+        The model judges, as one fine-tuned on natural language inference does, whether a sentence
+        made of each label follows from the text; `entailment` is what it calls that, if not so.
+        As from transformers' pipeline, {"sequence", "labels", "scores"} comes back, the likeliest
+        label first; the scores add up to 1, or with `multi_label` each is a probability by itself.
+
+        Raises:
+            UsageError: See `zero_shot.zero_shot`.
+        """
+        several = [texts] if isinstance(texts, str) else texts
+        config = ZeroShotConfig(
+            hypothesis_template=hypothesis_template,
+            multi_label=multi_label,
+            entailment=entailment,
+        )
+        found = list(zero_shot(self.bundle, several, candidate_labels, config))
+        return found[0] if isinstance(texts, str) else found
 
     @overload
     def score(self, text: str) -> Score: ...

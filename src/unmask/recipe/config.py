@@ -29,15 +29,13 @@ from unmask.train.config import (
 InitialAttention = Literal["random", "neighbours"]
 
 
-class Pretrain(BaseModel):
-    """A pretraining run: what is built, what it learns from, and for how long."""
+class PretrainChoices(BaseModel):
+    """The settings of a pretraining run that stand in no table; each is also a flag."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     preset: Preset = "mini"
     """Layers and widths of the encoder."""
-    model: dict[str, Any] = {}
-    """Fields of the model that differ from the preset, in Hugging Face's spelling."""
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share zeroed of block outputs and attention weights while training."""
     initial_attention: InitialAttention = "random"
@@ -49,6 +47,13 @@ class Pretrain(BaseModel):
     """A corpus to measure on; without it documents of the training corpus are held out."""
     validation_rate: float = Field(default=0.02, gt=0.0, lt=1.0)
     """Share of the corpus' documents held out where `validation` is not set; at least one."""
+
+
+class Pretrain(PretrainChoices):
+    """A pretraining run: what is built, what it learns from, and for how long."""
+
+    model: dict[str, Any] = {}
+    """Fields of the model that differ from the preset, in Hugging Face's spelling."""
     masking: MaskingConfig = MaskingConfig()
     """Which positions are predicted."""
     train: PretrainingConfig = PretrainingConfig()
@@ -110,13 +115,46 @@ class Adaptation(BaseModel):
     batch_size: int = Field(default=32, ge=1)
     """Sequences per optimizer step."""
     learning_rate: float = Field(default=1e-4, gt=0.0)
-    """Peak rate of AdamW (Gururangan et al. 2020, arXiv 2004.10964, table 14)."""
+    """Peak rate of AdamW (Gururangan et al. 2020, arXiv 2004.10964, appendix)."""
 
 
-class Finetune(BaseModel):
-    """A fine-tuning run: for which task, from which examples, and for how long."""
+class TrialChoices(BaseModel):
+    """The settings of any fine-tuning run that stand in no table; each is also a flag."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    validation_rate: float = Field(default=0.1, gt=0.0, lt=1.0)
+    """Share of the training examples held out where no validation file is given: stratified by
+    label, a group never on both sides."""
+    max_examples: int | None = Field(default=None, ge=1)
+    """Most training examples taken, drawn by a shuffle that is the same in every run; without it
+    all of them."""
+    metric: str | None = None
+    """The score by which the best weights are chosen, higher being better; without it the task's
+    own."""
+    freeze: str | None = None
+    """Keeps weights as they are: `encoder`, `embeddings`, or the N lowest blocks with them."""
+    reinitialise: int = Field(default=0, ge=0)
+    """Number of top blocks that begin with fresh weights (Zhang et al. 2021, arXiv 2006.05987)."""
+    dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    """Share of activations zeroed while training; without it as in the model's pretraining."""
+
+
+class FinetuneChoices(TrialChoices):
+    """The same and what only a fine-tuning run has, not the trials of a search."""
+
+    seeds: int = Field(default=1, ge=1, le=100)
+    """Number of runs, with the seeds `train.seed`, `train.seed` + 1, ...; their mean and spread are
+    told, and the best on validation is published."""
+    baselines: bool = True
+    """Also scores what is reached without fine-tuning, by TF-IDF with logistic regression and by a
+    linear probe of the frozen encoder."""
+    pictures: bool = True
+    """Draws the learning curves, the confusion matrix and how far probabilities can be trusted."""
+
+
+class Finetune(FinetuneChoices):
+    """A fine-tuning run: for which task, from which examples, and for how long."""
 
     task: Literal["classification", "multiple-choice", "tagging", "qa"]
     """What is learned."""
@@ -124,29 +162,8 @@ class Finetune(BaseModel):
     """The task's own settings."""
     data: LabelledConfig = LabelledConfig()
     """How files become examples."""
-    validation_rate: float = Field(default=0.1, gt=0.0, lt=1.0)
-    """Share of the training examples held out where no validation file is given: stratified by
-    label, a group never on both sides."""
-    max_examples: int | None = Field(default=None, ge=1)
-    """Most training examples, drawn by a shuffle that is the same in every run; without it all."""
-    metric: str | None = None
-    """The score by which the best weights are chosen, higher being better; without it the task's
-    own."""
-    freeze: str | None = None
-    """Keeps weights as they are: `encoder`, `embeddings`, or the N lowest blocks with them."""
-    reinitialise: int = Field(default=0, ge=0)
-    """Top blocks that begin with fresh weights (Zhang et al. 2021, arXiv 2006.05987)."""
-    dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
-    """Share zeroed while training; without it as the model was pretrained."""
-    seeds: int = Field(default=1, ge=1, le=100)
-    """Runs with seeds `train.seed`, `train.seed` + 1, ...; the best on validation is published."""
     adaptation: Adaptation = Adaptation()
     """How pretraining is gone on with first, where a text of the task's domain is given."""
-    baselines: bool = True
-    """Also scores what no fine-tuning would come to: TF-IDF with logistic regression, and a linear
-    probe of the frozen encoder."""
-    pictures: bool = True
-    """Draws the learning curves, the confusion matrix and how far probabilities can be trusted."""
     train: FinetuningConfig = FinetuningConfig()
     """How long, how much at once, how often to look up."""
     optim: FinetuningOptimConfig = FinetuningOptimConfig()
@@ -178,4 +195,4 @@ class Evaluate(BaseModel):
     """Tokens of a full sequence, specials included; without it as many as the model was trained
     with, or 128 where that is not known."""
     num_sequences: int | None = Field(default=None, ge=1)
-    """Most sequences measured, drawn from all over the text; None means every one."""
+    """Most sequences measured, drawn from all over the text; without it all."""

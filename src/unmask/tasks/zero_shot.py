@@ -19,9 +19,6 @@ from unmask.text.tokenizer import Tokenizer
 
 Floats = NDArray[np.floating[Any]]
 
-TEMPLATE = "This example is {}."
-"""The hypothesis of transformers' pipeline."""
-
 
 def zero_shot(
     model: Model,
@@ -31,16 +28,17 @@ def zero_shot(
     candidate_labels: Sequence[str],
     *,
     longest: int,
-    hypothesis_template: str = TEMPLATE,
+    hypothesis_template: str,
     multi_label: bool = False,
     entailment: str | None = None,
 ) -> Iterator[Prediction]:
     """For each text its `sequence`, the `labels` from the likeliest on, and their `scores`.
 
-    Every label becomes a hypothesis, whose logit of entailment is its score (Yin et al. 2019,
-    arXiv 1909.00161). The scores are the softmax over the labels; with `multi_label`, or of one
-    label alone, each label's softmax over contradiction and entailment. `longest` is the most
-    tokens that the model reads; a longer text is windowed, and its logits are averaged.
+    Every label becomes a hypothesis, the template with the label in place of {}, whose logit of
+    entailment is its score (Yin et al. 2019, arXiv 1909.00161). The scores are the softmax over the
+    labels; with `multi_label`, or of one label alone, each label's softmax over contradiction and
+    entailment. `longest` is the most tokens that the model reads; a longer text is windowed, and
+    its logits are averaged.
 
     `entailment` is what the model calls it, found by that name if not given. Contradiction is the
     label of that name, else the first that is not entailment (or, as in transformers, the last
@@ -48,7 +46,7 @@ def zero_shot(
 
     Raises:
         UsageError: A model that does not judge inference, a template without a place for the
-            label, or labels that are none.
+            label, no label, or an empty or repeated one.
     """
     hypotheses = _hypotheses(candidate_labels, hypothesis_template)
     yes = _entailment(task, entailment)
@@ -87,16 +85,26 @@ def _hypotheses(labels: Sequence[str], template: str) -> list[str]:
         raise UsageError(
             f"candidate_labels: {labels!r}; expected a list of at least one label, none empty."
         )
-    try:
-        hypotheses = [template.format(label) for label in labels]
-    except (IndexError, KeyError, ValueError):
-        hypotheses = [template]
-    if hypotheses[0] == template:
+    if repeated := sorted({label for label in labels if list(labels).count(label) > 1}):
+        raise UsageError(
+            f"candidate_labels: {', '.join(map(repr, repeated))} stands there more than once; "
+            "expected every label once."
+        )
+    if not _has_place(template):
         raise UsageError(
             f"hypothesis_template: {template!r} has no place for the label; expected one {{}}, as "
-            f"in {TEMPLATE!r}."
+            "in 'This example is {}.'"
         )
-    return hypotheses
+    return [template.format(label) for label in labels]
+
+
+def _has_place(template: str) -> bool:
+    """Whether a label comes out of it again, which one of `{{}}` or `{name}` does not."""
+    label = "\0"
+    try:
+        return label in template.format(label)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return False
 
 
 def _entailment(task: Classification, name: str | None) -> int:
@@ -111,7 +119,8 @@ def _entailment(task: Classification, name: str | None) -> int:
             return i
     raise UsageError(
         f"the model has no label {wanted!r}, only {', '.join(map(repr, task.labels))}; zero-shot "
-        "classification needs one trained on NLI. Name the label that stands for entailment."
+        "classification needs one trained on NLI. If this one is, name by `entailment` the label "
+        "that stands for it."
     )
 
 

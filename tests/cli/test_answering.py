@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from unmask.checkpoint.describe import describe
+from unmask.cli.summary import summary
+
+
+def test_a_fine_tuned_model_is_not_asked_to_fill_blanks(
+    judge: Path, run: Callable[..., Any]
+) -> None:
+    said = run("fill", judge, "the [MASK] was good")
+
+    assert said.code == 2
+    assert "need a masked language model head" in said.err
+
+
+def test_words_too_many_are_named_as_they_were_written(run: Callable[..., Any]) -> None:
+    said = run("evaluate", "model", "data", "more", "-")
+
+    assert (said.code, said.err) == (
+        2,
+        "unmask: unexpected: more -\nTry `unmask evaluate --help`.\n",
+    )
+
+
+def test_layers_are_counted_apart_from_their_width(judge: Path) -> None:
+    assert ("layers", "1, each 32 wide") in summary(describe(judge))

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unmask.infer.engine import load
+
+TEXTS = ["the cat was good", "a bad film"]
+LABELS = ["cat", "dog", "good film"]
+ASKED = ("--candidate-labels", "cat, dog,good film")
+
+
+def documents(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings"),
+    [
+        ((), {}),
+        (("--multi-label",), {"multi_label": True}),
+        (("--hypothesis-template", "a {}?"), {"hypothesis_template": "a {}?"}),
+        (("--entailment", "neutral"), {"entailment": "neutral"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_labels_that_no_model_was_trained_on_as_the_engine_gives_them(
+    flags: tuple[str, ...], settings: dict[str, Any], judge: Path, run: Callable[..., Any]
+) -> None:
+    said = run("predict", judge, *TEXTS, *ASKED, *flags, "--json")
+
+    assert said.code == 0, said.err
+    expected = load(judge).zero_shot(TEXTS, LABELS, **settings)
+    assert documents(said.out) == [
+        {"id": str(number), **answer} for number, answer in enumerate(expected, 1)
+    ]
+
+
+def test_for_people_the_likeliest_label_stands_first(judge: Path, run: Callable[..., Any]) -> None:
+    (line,) = run("predict", judge, TEXTS[0], *ASKED).out.splitlines()
+
+    (found,) = load(judge).zero_shot(TEXTS[:1], LABELS)
+    shown = ", ".join(
+        f"{name} {score:.4f}" for name, score in zip(found["labels"], found["scores"], strict=True)
+    )
+    assert line.strip() == f"1  {shown}"
+
+
+@pytest.mark.parametrize("flags", [ASKED, ()], ids=["candidate labels", "its own labels"])
+@pytest.mark.parametrize("words", [["-"], []], ids=["dash", "nothing"])
+def test_texts_come_from_standard_input(
+    words: list[str],
+    flags: tuple[str, ...],
+    judge: Path,
+    run: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = "\r\n\n".join(TEXTS)
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(lines.encode())))
+
+    piped = run("predict", judge, *words, *flags, "--json")
+
+    assert documents(piped.out) == documents(run("predict", judge, *TEXTS, *flags, "--json").out)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("texts.txt", "\n".join(TEXTS) + "\n"),
+        ("pairs.tsv", "sentence1\tsentence2\n" + "".join(f"{text}\tno\n" for text in TEXTS)),
+    ],
+)
+def test_texts_come_from_files_and_of_pairs_the_first(
+    name: str, content: str, judge: Path, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.write_text(content)
+
+    said = run("predict", judge, "--input", file, *ASKED, "--json")
+
+    assert said.code == 0, said.err
+    expected = documents(run("predict", judge, *TEXTS, *ASKED, "--json").out)
+    found = documents(said.out)
+    assert [one["labels"] for one in found] == [one["labels"] for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one["sequence"] == other["sequence"]
+        assert one["scores"] == pytest.approx(other["scores"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--candidate-labels", "cat"], "candidate_labels: only 'cat'; expected at least two"),
+        (["--candidate-labels", "cat,cat"], "'cat' stands there more than once"),
+        (["--candidate-labels", "cat,,dog"], "none empty"),
+        ([*ASKED, "--hypothesis-template", "a cat"], "has no place for the label"),
+        ([*ASKED, "--entailment", "yes"], "no label 'yes', only 'contradiction', 'neutral'"),
+        (["--multi-label"], "--multi-label: expected together with --candidate-labels"),
+        (["--multi-label", "--entailment", "neutral"], "--entailment, --multi-label: expected"),
+        ([*ASKED, "--column.text-pair", "2"], "are for one text, not for pairs"),
+        (["--input", "x.txt"], "give texts, or a file by --input"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_is_told(
+    words: list[str], message: str, judge: Path, run: Callable[..., Any]
+) -> None:
+    said = run("predict", judge, *TEXTS, *words)
+
+    assert said.code == 2
+    assert message in said.err
+    assert said.out == ""
+
+
+def test_a_model_that_judges_nothing_is_refused(
+    tiny_encoder: Path, run: Callable[..., Any]
+) -> None:
+    said = run("predict", tiny_encoder, *TEXTS, *ASKED)
+
+    assert said.code == 2
+    assert "needs a classifier of pairs of texts" in said.err
+
+
+def test_a_question_takes_two_texts(reader: Path, run: Callable[..., Any]) -> None:
+    said = run("predict", reader, "was it good", "the cat was good", "was it bad")
+
+    assert said.code == 2
+    assert "takes two texts, a question and a context; found 3" in said.err
+    assert run("predict", reader, "was it good", "the cat was good").code == 0
