@@ -17,6 +17,19 @@ def test_a_fine_tuned_model_is_not_asked_to_fill_blanks(
     assert "need a masked language model head" in said.err
 
 
+def test_settings_for_plain_text_are_not_dropped_silently(
+    judge: Path, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "pairs.tsv"
+    file.write_text("text\ttext_pair\tlabel\n" + "a cat\ta dog\tneutral\n" * 3)
+
+    said = run("evaluate", judge, file, "--sequence-length", 16, "--num-sequences", 2)
+
+    assert said.code == 2
+    assert "--num-sequences, --sequence-length: for plain text only" in said.err
+    assert run("evaluate", judge, file).code == 0
+
+
 def test_words_too_many_are_named_as_they_were_written(run: Callable[..., Any]) -> None:
     said = run("evaluate", "model", "data", "more", "-")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from unmask.cli.flags import AsJson
+from unmask.cli.flags import AsJson, flags_of
 from unmask.cli.texts import texts_of
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import UsageError
@@ -110,20 +110,31 @@ def evaluate(
     from unmask.terminal import figure, show
 
     bundle = native.load(model)
-    if is_fine_tuned(bundle):
+    fine_tuned = is_fine_tuned(bundle)
+    _refuse_settings_of_the_other(settings, labelled, fine_tuned=fine_tuned)
+    if fine_tuned:
         show_assessment(assess(bundle, data, labelled or LabelledConfig()), as_json=json)
         return
-    if labelled is not None:
-        raise UsageError(
-            "--data.*: is for labelled examples, but this model was not fine-tuned: it is measured "
-            "on plain text."
-        )
     figures = measured(bundle, data, settings)
     rows = [
         (name, f"{value:,}" if isinstance(value, int) else figure(value))
         for name, value in figures.items()
     ]
     show(figures, rows, as_json=json)
+
+
+def _refuse_settings_of_the_other(
+    settings: Evaluate, labelled: LabelledConfig | None, *, fine_tuned: bool
+) -> None:
+    if fine_tuned and settings.model_fields_set:
+        raise UsageError(
+            f"{flags_of(settings)}: for plain text only, but this model was fine-tuned."
+        )
+    if not fine_tuned and labelled is not None:
+        raise UsageError(
+            "--data.*: is for labelled examples, but this model was not fine-tuned: it is measured "
+            "on plain text."
+        )
 
 
 def _finite(document: dict[str, Any]) -> dict[str, Any]:

@@ -33,5 +33,10 @@ def given(choices: BaseModel | None, tables: Mapping[str, BaseModel | None]) -> 
     return _written(choices) | {name: table for name, table in written.items() if table}
 
 
+def flags_of(settings: BaseModel) -> str:
+    """The flags that the user wrote for these settings, as messages name them."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in sorted(settings.model_fields_set))
+
+
 def _written(settings: BaseModel | None) -> dict[str, Any]:
     return {} if settings is None else settings.model_dump(exclude_unset=True)

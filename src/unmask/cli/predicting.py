@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from unmask.cli.flags import AsJson
+from unmask.cli.flags import AsJson, flags_of
 from unmask.cli.texts import texts_of
 from unmask.data.labelled.config import Columns
 from unmask.errors import UsageError
@@ -73,9 +73,7 @@ def predict(
 
 def _refuse_without_labels(candidate_labels: str | None, zero_shot: ZeroShotConfig | None) -> None:
     if candidate_labels is None and zero_shot is not None:
-        names = sorted(zero_shot.model_fields_set)
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in names)
-        raise UsageError(f"{flags}: expected together with --candidate-labels.")
+        raise UsageError(f"{flags_of(zero_shot)}: expected together with --candidate-labels.")
 
 
 def _of_one_text(columns: Columns) -> Columns:
