@@ -47,7 +47,7 @@ def about(
                 f"{name}: the longest example has {most:,} tokens of {limit}, half have at most "
                 f"{np.median(lengths):.0f}{told}",
                 "none is cut",
-                "nothing",
+                "leave the greatest length as it is",
             )
     if total and unknown / total > _UNKNOWN_RATE:
         yield Finding(
