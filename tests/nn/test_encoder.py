@@ -129,3 +129,31 @@ def test_blocks_are_visited_in_the_given_order(encoder: Encoder) -> None:
 
     assert not torch.allclose(forwards, backwards)
     assert not torch.allclose(encoder(batch), backwards)
+
+
+@pytest.mark.parametrize("rows", [None, [0, 3, 12], [5] * 9])
+def test_the_rows_that_fill_up_a_batch_change_neither_values_nor_gradients(
+    rows: list[int] | None, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = encoder.double()
+    batch = batch_of([[2, 9, 8, 3], [7], [2, 30, 31, 32, 33, 34, 35, 3]])  # 13 rows of 16
+    asking = None if rows is None else torch.tensor(rows)
+    filled = exact(batch, asking)
+    monkeypatch.setattr("unmask.nn.encoder.rounded_up", lambda num_rows: num_rows)
+    plain = exact(batch, asking)
+
+    weights = torch.randn(plain.shape, generator=torch.Generator().manual_seed(0)).double()
+    torch.testing.assert_close(filled, plain, rtol=0.0, atol=1e-10)
+    for ours, theirs in zip(
+        gradients(exact, filled, weights), gradients(exact, plain, weights), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0.0, atol=1e-10)
+
+
+def test_filling_up_a_batch_reads_no_other_row_of_a_table(encoder: Encoder) -> None:
+    encoder.embedding.tokens.sparse = True  # type: ignore[union-attr,assignment]
+
+    encoder(pack([[9, 8, 7]])).sum().backward()
+
+    gradient = encoder.embedding.tokens.weight.grad  # type: ignore[union-attr]
+    assert set(gradient.coalesce().indices()[0].tolist()) == {7, 8, 9}  # type: ignore[union-attr,operator]

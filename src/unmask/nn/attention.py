@@ -9,6 +9,7 @@ from torch.nn import functional
 from unmask.nn import written_out
 from unmask.nn.context import Context
 from unmask.nn.dropout import Dropout
+from unmask.nn.linear import Linear, affine
 from unmask.nn.slots import Slots
 
 _Heads = tuple[Tensor, ...]
@@ -25,8 +26,8 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.num_heads = num_attention_heads
         self.head_width = hidden_size // num_attention_heads
-        self.qkv = nn.Linear(hidden_size, 3 * hidden_size)
-        self.output = nn.Linear(hidden_size, hidden_size)
+        self.qkv = Linear(hidden_size, 3 * hidden_size)
+        self.output = Linear(hidden_size, hidden_size)
         self.dropout = Dropout(dropout_rate)
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
@@ -66,8 +67,8 @@ class SelfAttention(nn.Module):
             return self._by_group(self.qkv(x), context.keys, keys)
         width = x.shape[-1]
         weight, bias = self.qkv.weight, self.qkv.bias
-        query = functional.linear(x.index_select(0, rows), weight[:width], bias[:width])  # (M, D)
-        key_value = functional.linear(x, weight[width:], bias[width:])  # (N, 2 D)
+        query = affine(x.index_select(0, rows), weight[:width], bias[:width])  # (M, D)
+        key_value = affine(x, weight[width:], bias[width:])  # (N, 2 D)
         queries = [(num_sequences, length) for num_sequences, length, _ in context.shapes]
         asking = self._by_group(query, context.queries, queries)
         asked = self._by_group(key_value, context.keys, keys)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from unmask.batch import Batch
+from unmask.nn.linear import rounded_up
 
 
 class Encoder(nn.Module):
@@ -32,14 +34,29 @@ class Encoder(nn.Module):
     def forward(self, batch: Batch, rows: Tensor | None = None) -> Tensor:
         """(N, D) final hidden states, or (M, D) for `rows`: (M,) int64 ascending positions.
 
-        The rows that a task reads are worth naming: the last block then skips all others.
+        The rows that a task reads are worth naming: the last block then skips all others. Within,
+        N and M are rounded up by rows that nothing reads, see `linear.rounded_up`.
         """
-        hidden = self.embedding(batch.input_ids, batch.position_ids, batch.token_type_ids)
-        context = self.context(batch.lengths, batch.position_ids)
+        lengths = batch.lengths
+        if missing := rounded_up(batch.num_tokens) - batch.num_tokens:
+            lengths = (*lengths, missing)
+        input_ids, position_ids, token_type_ids = (
+            _filled(ids, missing)
+            for ids in (batch.input_ids, batch.position_ids, batch.token_type_ids)
+        )
+        hidden = self.embedding(input_ids, position_ids, token_type_ids)
+        context = self.context(lengths, position_ids)
         *earlier, last = self.order
         for index in earlier:
             hidden = self.blocks[index](hidden, context)
+        asking = None
         if rows is not None:
-            context = context.at(rows)
-        final: Tensor = self.final_norm(self.blocks[last](hidden, context, rows))
-        return final
+            asking = _filled(rows, rounded_up(len(rows)) - len(rows), like=-1)
+            context = context.at(asking)
+        final: Tensor = self.final_norm(self.blocks[last](hidden, context, asking))
+        return final[: batch.num_tokens if rows is None else len(rows)]
+
+
+def _filled(ids: Tensor, missing: int, like: int = 0) -> Tensor:
+    """(N + missing,): repeats of one of its own, so that no other row of a table is read."""
+    return torch.cat((ids, ids[like].expand(missing))) if missing else ids

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from unmask.nn.linear import Linear
+
 
 class FeedForward(nn.Module):
     """Two projections with an activation between them (Vaswani et al. 2017, section 3.3)."""
@@ -17,9 +19,9 @@ class FeedForward(nn.Module):
         activation: Callable[[Tensor], Tensor],
     ) -> None:
         super().__init__()
-        self.widen = nn.Linear(hidden_size, intermediate_size)
+        self.widen = Linear(hidden_size, intermediate_size)
         self.activation = activation
-        self.narrow = nn.Linear(intermediate_size, hidden_size)
+        self.narrow = Linear(intermediate_size, hidden_size)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, D) to (N, D)."""

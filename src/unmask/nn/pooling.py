@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from unmask.nn.linear import Linear
+
 
 class Pooler(nn.Module):
     """A tanh layer over the hidden state of `[CLS]` (Devlin et al. 2019, section 3.1).
@@ -14,7 +16,7 @@ class Pooler(nn.Module):
 
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(hidden_size, hidden_size)
+        self.dense = Linear(hidden_size, hidden_size)
 
     def forward(self, first_hidden: Tensor) -> Tensor:
         """(B, D) hidden states of the first tokens to (B, D) in -1..1."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unmask.batch import Batch
 from unmask.nn.encoder import Encoder
 
 
@@ -31,16 +32,23 @@ def record(encoder: Encoder) -> Iterator[Trace]:
     hold them.
     """
     trace = Trace()
+    batches: list[Batch] = []  # of the forward under way; the encoder adds rows of its own to it
+
+    def keep_batch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+        batches[:] = [inputs[0]]
 
     def keep_embedding(_: nn.Module, __: Any, output: Tensor) -> None:
-        trace.hidden_states.append(output.detach())
+        trace.hidden_states.append(output.detach()[: batches[0].num_tokens])
 
     def keep_block(block: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        trace.hidden_states.append(output.detach())
+        x, context = inputs[:2]
+        trace.hidden_states.append(output.detach()[: batches[0].num_tokens])
         with torch.no_grad():
-            trace.attentions.append(block.attention.probabilities(inputs[0], inputs[1]))
+            found = block.attention.probabilities(x, context)
+        trace.attentions.append(found[: len(batches[0].lengths)])
 
-    hooks = [encoder.embedding.register_forward_hook(keep_embedding)]
+    hooks = [encoder.register_forward_pre_hook(keep_batch)]
+    hooks.append(encoder.embedding.register_forward_hook(keep_embedding))
     hooks += [block.register_forward_hook(keep_block) for block in encoder.blocks]
     try:
         yield trace

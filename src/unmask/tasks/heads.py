@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from unmask.nn.dropout import Dropout
+from unmask.nn.linear import Linear
 from unmask.nn.pooling import Pooler
 
 
@@ -18,7 +19,7 @@ class PooledClassifier(nn.Module):
         super().__init__()
         self.pooler = Pooler(hidden_size)
         self.dropout = Dropout(dropout_rate)
-        self.classifier = nn.Linear(hidden_size, num_outputs)
+        self.classifier = Linear(hidden_size, num_outputs)
 
     def forward(self, first_hidden: Tensor) -> Tensor:
         """(B, D) hidden states of `[CLS]` to (B, K)."""
@@ -35,7 +36,7 @@ class Classifier(nn.Module):
     def __init__(self, hidden_size: int, num_outputs: int, dropout_rate: float) -> None:
         super().__init__()
         self.dropout = Dropout(dropout_rate)
-        self.classifier = nn.Linear(hidden_size, num_outputs)
+        self.classifier = Linear(hidden_size, num_outputs)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(M, D) to (M, K)."""
@@ -52,7 +53,7 @@ class SpanHead(nn.Module):
 
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
-        self.outputs = nn.Linear(hidden_size, 2)
+        self.outputs = Linear(hidden_size, 2)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(N, D) to (N, 2) logits of start and end."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmask.batch import IGNORED, Batch
+from unmask.nn.linear import Linear
 from unmask.nn.pooling import Pooler
 from unmask.tasks.task import Outputs, Term
 
@@ -28,10 +29,10 @@ class MaskedLMHead(nn.Module):
     ) -> None:
         super().__init__()
         vocab_size, hidden_size = embedding.weight.shape
-        self.transform = nn.Linear(hidden_size, hidden_size)
+        self.transform = Linear(hidden_size, hidden_size)
         self.activation = activation
         self.norm = nn.LayerNorm(hidden_size, eps=layer_norm_eps)
-        self.decoder = nn.Linear(hidden_size, vocab_size)
+        self.decoder = Linear(hidden_size, vocab_size)
         self.decoder.weight = embedding.weight
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ class NextSentenceHead(nn.Module):
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
         self.pooler = Pooler(hidden_size)
-        self.classifier = nn.Linear(hidden_size, 2)
+        self.classifier = Linear(hidden_size, 2)
 
     def forward(self, first_hidden: Tensor) -> Tensor:
         """(B, D) hidden states of `[CLS]` to (B, 2) logits."""
