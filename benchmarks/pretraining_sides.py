@@ -125,6 +125,9 @@ def theirs(arguments: argparse.Namespace) -> None:
             curve.flush()
             print("theirs", json.dumps(line), flush=True)
             clock.go()
+    folder = arguments.curve.with_suffix("")
+    model.save_pretrained(folder)
+    Tokenizer.load(training.tokenizer_folder).save(folder)
 
 
 def ours(arguments: argparse.Namespace) -> None:

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from unmask.infer.engine import Engine as Engine
     from unmask.infer.engine import load as load
     from unmask.nn.trace import record as record
+    from unmask.recipe.config import Finetune as Finetune
     from unmask.recipe.config import Pretrain as Pretrain
     from unmask.recipe.estimators.texts import TextClassifier as TextClassifier
     from unmask.recipe.estimators.words import TokenTagger as TokenTagger
+    from unmask.recipe.finetune import finetune as finetune
     from unmask.recipe.pretrain import pretrain as pretrain
     from unmask.text.tokenizer import Tokenizer as Tokenizer
 
@@ -24,11 +26,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "Batch": "unmask.batch",
     "Engine": "unmask.infer.engine",
+    "Finetune": "unmask.recipe.config",
     "Pretrain": "unmask.recipe.config",
     "TextClassifier": "unmask.recipe.estimators.texts",
     "TokenTagger": "unmask.recipe.estimators.words",
     "Tokenizer": "unmask.text.tokenizer",
     "UnmaskError": "unmask.errors",
+    "finetune": "unmask.recipe.finetune",
     "load": "unmask.infer.engine",
     "mask_tokens": "unmask.data.masking",
     "pack": "unmask.batch",

@@ -103,7 +103,8 @@ def test_texts_come_from_files_and_of_pairs_the_first(
         ([*ASKED, "--entailment", "yes"], "no label 'yes', only 'contradiction', 'neutral'"),
         (["--multi-label"], "--multi-label: expected together with --candidate-labels"),
         (["--multi-label", "--entailment", "neutral"], "--entailment, --multi-label: expected"),
-        ([*ASKED, "--column.text-pair", "2"], "are for one text, not for pairs"),
+        (["--column.text-pair", "2"], "--column.text-pair: for files only"),
+        (["--precision", "fp8"], "fp8"),
         (["--input", "x.txt"], "give texts, or a file by --input"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -116,6 +117,43 @@ def test_wrong_use_is_told(
     assert said.code == 2
     assert message in said.err
     assert said.out == ""
+
+
+def test_candidate_labels_are_not_for_pairs(
+    judge: Path, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "pairs.tsv"
+    file.write_text("sentence1\tsentence2\na cat\ta dog\n")
+
+    said = run("predict", judge, "--input", file, *ASKED, "--column.text-pair", "sentence2")
+
+    assert said.code == 2
+    assert "are for one text, not for pairs" in said.err
+
+
+def test_answers_come_before_standard_input_ends(
+    judge: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmask.tasks.predicting._EXAMPLES_AT_ONCE", 2)
+    lines = "\n".join([*TEXTS, "a broken \udce9 line"]).encode(errors="surrogateescape")
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(lines)))
+
+    said = run("predict", judge, "--json")
+
+    assert said.code == 3
+    assert "standard input:3: byte 0xe9 is not UTF-8" in said.err
+    assert documents(said.out) == documents(run("predict", judge, *TEXTS, "--json").out)
+
+
+def test_bf16_answers_nearly_the_same(judge: Path, run: Callable[..., Any]) -> None:
+    exact, half = (
+        documents(run("predict", judge, *TEXTS, "--precision", precision, "--json").out)
+        for precision in ("fp32", "bf16")
+    )
+
+    for one, other in zip(half, exact, strict=True):
+        assert one["scores"] != other["scores"]
+        assert one["scores"] == pytest.approx(other["scores"], abs=1e-2)
 
 
 def test_a_model_that_judges_nothing_is_refused(

@@ -126,6 +126,22 @@ def test_company_and_order_change_no_score(
             assert_close(one, other)
 
 
+def test_bf16_gives_nearly_the_same_scores(case: Any, begin: Any) -> None:
+    bundle, examples = begin(case.begin()), case.examples()
+    batch = batch_of(bundle, examples)
+    task: Any = bundle.task
+    with torch.no_grad():
+        exact = bundle.model(batch, task)
+        half = bundle.model.bfloat16()(batch, task)
+
+    for name, scores in exact.items():
+        assert half[name].dtype is torch.bfloat16
+        largest = max(1.0, float(scores.abs().max()))  # bf16 has three digits
+        torch.testing.assert_close(half[name].float(), scores, rtol=0.0, atol=3e-2 * largest)
+    found = scores_of(bundle, examples)
+    assert [task.decode(e, s) for e, s in zip(examples, found, strict=True)]
+
+
 def assert_close(one: Any, other: Any) -> None:
     """Arrays, or containers of them, within the promise P8."""
     if isinstance(one, dict):

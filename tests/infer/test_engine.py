@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import unmask
 from unmask.errors import DataError, UsageError
@@ -24,6 +25,22 @@ def test_a_folder_is_loaded_by_path_or_string(folder: Path, backend: str) -> Non
 def test_an_unknown_backend_names_those_there_are(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"'onnx' is not there; expected one of 'auto', 'torch'"):
         load(folder, backend="onnx")
+
+
+def test_an_unknown_precision_names_those_there_are(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"'fp8' is not there; expected one of 'fp32', 'bf16'"):
+        load(folder, precision="fp8")  # type: ignore[arg-type]
+
+
+def test_bf16_fills_and_scores_nearly_the_same(folder: Path) -> None:
+    text = "the [MASK] sat on the mat"
+    exact, half = load(folder), load(folder, precision="bf16")
+
+    assert half.bundle.model.encoder.embedding.tokens.weight.dtype is torch.bfloat16  # type: ignore[union-attr]
+    weights = [{g["token"]: g["score"] for g in e.predict(text, top_k=50)} for e in (exact, half)]
+    assert weights[1] == pytest.approx(weights[0], abs=1e-2)
+    likelihoods = [e.score("the cat sat").pseudo_log_likelihood for e in (exact, half)]
+    assert likelihoods[1] == pytest.approx(likelihoods[0], abs=0.05)
 
 
 def test_the_package_itself_loads_engines() -> None:

@@ -14,7 +14,7 @@ from unmask.cli.flags import AsJson, flags_of
 from unmask.cli.texts import texts_of
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import UsageError
-from unmask.infer.config import FillConfig
+from unmask.infer.config import AnsweringConfig, FillConfig
 from unmask.recipe.config import Evaluate
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def fill(
     /,
     *text: str,
     settings: Annotated[FillConfig, Parameter(name="*")] = FillConfig(),
+    answering: Annotated[AnsweringConfig, Parameter(name="*")] = AnsweringConfig(),
     json: AsJson = False,
 ) -> None:
     """Fills in the blanks of a text.
@@ -43,7 +44,7 @@ def fill(
     from unmask.infer.inputs import require_masked_lm
 
     texts = texts_of(text, "The [MASK] barked.")
-    engine = load(model)
+    engine = load(model, precision=answering.precision)
     require_masked_lm(engine.bundle)  # a fine-tuned model would answer otherwise
     for asked, answer in zip(
         texts, engine.predict(texts, settings.top_k, settings.candidates), strict=True
@@ -54,7 +55,13 @@ def fill(
             _show(asked, answer, engine, is_alone=len(texts) == 1)
 
 
-def score(model: str, /, *text: str, json: AsJson = False) -> None:
+def score(
+    model: str,
+    /,
+    *text: str,
+    answering: Annotated[AnsweringConfig, Parameter(name="*")] = AnsweringConfig(),
+    json: AsJson = False,
+) -> None:
     """Scores whole sentences by pseudo-log-likelihood; higher is more natural.
 
     Parameters
@@ -70,7 +77,7 @@ def score(model: str, /, *text: str, json: AsJson = False) -> None:
     from unmask.text.normalise import replace_surrogates
 
     texts = texts_of(text, "The dog barked.")
-    for scored in load(model).score(texts):
+    for scored in load(model, precision=answering.precision).score(texts):
         if json:
             print(json_format.dumps(_finite(asdict(scored))))
         else:
@@ -88,6 +95,7 @@ def evaluate(
     *,
     settings: Annotated[Evaluate, Parameter(name="*")] = Evaluate(),
     labelled: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
+    answering: Annotated[AnsweringConfig, Parameter(name="*")] = AnsweringConfig(),
     json: AsJson = False,
 ) -> None:
     """Measures a model on data that it was not trained on.
@@ -102,14 +110,14 @@ def evaluate(
     data
         A file of labelled examples; for a pretrained model a corpus folder, or text.
     """
-    from unmask.checkpoint import native
     from unmask.cli.outcome import show_assessment
     from unmask.infer.asking import is_fine_tuned
+    from unmask.infer.engine import load
     from unmask.recipe.assess import assess
     from unmask.recipe.evaluate import evaluate as measured
     from unmask.terminal import figure, show
 
-    bundle = native.load(model)
+    bundle = load(model, precision=answering.precision).bundle
     fine_tuned = is_fine_tuned(bundle)
     _refuse_settings_of_the_other(settings, labelled, fine_tuned=fine_tuned)
     if fine_tuned:

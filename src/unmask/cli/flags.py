@@ -33,9 +33,13 @@ def given(choices: BaseModel | None, tables: Mapping[str, BaseModel | None]) -> 
     return _written(choices) | {name: table for name, table in written.items() if table}
 
 
-def flags_of(settings: BaseModel) -> str:
-    """The flags that the user wrote for these settings, as messages name them."""
-    return ", ".join(f"--{name.replace('_', '-')}" for name in sorted(settings.model_fields_set))
+def flags_of(settings: BaseModel, table: str = "") -> str:
+    """The flags that the user wrote for these settings, as messages name them.
+
+    `table` is what they begin with, such as "column.".
+    """
+    names = sorted(settings.model_fields_set)
+    return ", ".join(f"--{table}{name.replace('_', '-')}" for name in names)
 
 
 def _written(settings: BaseModel | None) -> dict[str, Any]:

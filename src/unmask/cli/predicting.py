@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json as json_format
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson, flags_of
-from unmask.cli.texts import texts_of
+from unmask.cli.texts import each_text
 from unmask.data.labelled.config import Columns
 from unmask.errors import UsageError
-from unmask.infer.config import ZeroShotConfig
+from unmask.infer.config import AnsweringConfig, ZeroShotConfig
 
 if TYPE_CHECKING:
     from unmask.checkpoint.bundle import Bundle
@@ -33,6 +33,7 @@ def predict(
     max_reject_rate: float = 0.001,
     candidate_labels: str | None = None,
     zero_shot: Annotated[ZeroShotConfig | None, Parameter(name="*")] = None,
+    answering: Annotated[AnsweringConfig, Parameter(name="*")] = AnsweringConfig(),
     json: AsJson = False,
 ) -> None:
     """Answers about texts: their labels, their words' tags, or the answers to questions.
@@ -53,17 +54,19 @@ def predict(
         Labels that the model was not trained on, with commas between them: zero-shot
         classification, by a model that was fine-tuned on natural language inference.
     """
-    from unmask.checkpoint import native
     from unmask.data.rejects import Rejects
+    from unmask.infer.engine import load
 
     if text and input is not None:
         raise UsageError("predict: give texts, or a file by --input; expected one of the two.")
+    if input is None and column is not None:
+        raise UsageError(f"{flags_of(column, 'column.')}: for files only, so give one by --input.")
     _refuse_without_labels(candidate_labels, zero_shot)
     columns = column or Columns()
     if candidate_labels is not None:
         columns = _of_one_text(columns)
-    texts = texts_of(text, "A quiet, lovely film.") if input is None else []
-    bundle = native.load(model)
+    texts = each_text(text, "A quiet, lovely film.") if input is None else iter(())
+    bundle = load(model, precision=answering.precision).bundle
     rejects = Rejects(max_reject_rate, setting="--max-reject-rate")
     asked = _texts(bundle, texts) if input is None else _records(bundle, input, columns, rejects)
     for name, answer in _answers(bundle, asked, candidate_labels, zero_shot or ZeroShotConfig()):
@@ -83,16 +86,19 @@ def _of_one_text(columns: Columns) -> Columns:
     return columns.model_copy(update={"text_pair": ""})
 
 
-def _texts(bundle: Bundle, texts: list[str]) -> Named:
+def _texts(bundle: Bundle, texts: Iterator[str]) -> Named:
     from unmask.infer.asking import example_of, task_of
 
-    is_question = task_of(bundle).name == "qa"
-    if is_question and len(texts) != 2:
-        raise UsageError(
-            f"{bundle.name}: answers questions, so it takes two texts, a question and a context; "
-            f"found {len(texts)}. Several questions go into a file for --input."
-        )
-    for number, one in enumerate([tuple(texts)] if is_question else texts, 1):
+    asked: Iterable[Any] = texts
+    if task_of(bundle).name == "qa":
+        question = tuple(texts)
+        if len(question) != 2:
+            raise UsageError(
+                f"{bundle.name}: answers questions, so it takes two texts, a question and a "
+                f"context; found {len(question)}. Several questions go into a file for --input."
+            )
+        asked = [question]
+    for number, one in enumerate(asked, 1):
         yield str(number), example_of(bundle, number, one)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from unmask.errors import DataError, UsageError
 
@@ -12,9 +12,14 @@ STANDARD_INPUT = "/dev/stdin"
 
 
 def texts_of(arguments: Sequence[str], example: str) -> list[str]:
+    """See `each_text`."""
+    return list(each_text(arguments, example))
+
+
+def each_text(arguments: Sequence[str], example: str) -> Iterator[str]:
     """The arguments, standard input being each of its lines; it is also read where there are none.
 
-    Blank lines are left out.
+    Blank lines are left out. Lines are taken as they come, none is waited for twice.
 
     Raises:
         UsageError: No text at all.
@@ -22,25 +27,26 @@ def texts_of(arguments: Sequence[str], example: str) -> list[str]:
     """
     if not arguments and sys.stdin is not None and not sys.stdin.isatty():
         arguments = [STANDARD_INPUT]
-    texts: list[str] = []
+    found = False
     for argument in arguments:
-        texts += _lines() if argument == STANDARD_INPUT else [argument]
-    if not texts:
+        for text in _lines() if argument == STANDARD_INPUT else [argument]:
+            found = True
+            yield text
+    if not found:
         raise UsageError(
             f'no text was given; write it in quotes: "{example}", before flags that take several '
             "words, or pipe in one text per line."
         )
-    return texts
 
 
-def _lines() -> list[str]:
-    given = sys.stdin.buffer.read()
-    try:
-        lines = given.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        line = given.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"standard input:{line}: byte 0x{given[error.start]:02x} is not UTF-8; convert it "
-            "first, for instance by `iconv -f latin1 -t utf-8`."
-        ) from error
-    return [line.rstrip("\r") for line in lines if line.strip()]
+def _lines() -> Iterator[str]:
+    for number, given in enumerate(sys.stdin.buffer, 1):
+        try:
+            line = given.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"standard input:{number}: byte 0x{given[error.start]:02x} is not UTF-8; convert "
+                "it first, for instance by `iconv -f latin1 -t utf-8`."
+            ) from error
+        if line.strip():
+            yield line

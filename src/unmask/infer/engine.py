@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, get_args, overload
+
+import torch
 
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
 from unmask.infer.asking import Asked, ask, is_fine_tuned
-from unmask.infer.config import FillConfig, ZeroShotConfig
+from unmask.infer.config import AnsweringConfig, FillConfig, Precision, ZeroShotConfig
 from unmask.infer.fill import fill
 from unmask.infer.looking import Inspection, inspect
 from unmask.infer.score import Score, score
 from unmask.infer.zero_shot import zero_shot
+from unmask.nn.precision import uses_bf16
 
 BACKENDS = ("auto", "torch")
 """What can run a model; "auto" takes the fastest that is there."""
@@ -22,6 +25,7 @@ Texts = list[str] | tuple[str, ...]
 """Many texts; not any sequence of strings, because one string is that too."""
 Many = list[Asked] | tuple[Asked, ...] | Texts
 """Many questions."""
+_ANSWERING = AnsweringConfig()
 _FILL = FillConfig()
 _ZERO_SHOT = ZeroShotConfig()
 
@@ -127,11 +131,15 @@ class Engine:
         return inspect(self.bundle, text)
 
 
-def load(model: str | Path, backend: str = "auto") -> Engine:
+def load(
+    model: str | Path, backend: str = "auto", precision: Precision = _ANSWERING.precision
+) -> Engine:
     """Reads a model from a folder, a run's folder or the hub, ready to answer.
 
+    `precision` is how it computes, see `AnsweringConfig`.
+
     Raises:
-        UsageError: An unknown backend, or neither a folder nor a possible hub id.
+        UsageError: An unknown backend or precision, or neither a folder nor a possible hub id.
         DataError: A file is missing, altered, broken, or does not fit the others.
         MachineError: The hub cannot be reached.
     """
@@ -140,4 +148,12 @@ def load(model: str | Path, backend: str = "auto") -> Engine:
             f"backend: {backend!r} is not there; expected one of "
             f"{', '.join(repr(name) for name in BACKENDS)}."
         )
-    return Engine(native.load(model))
+    if precision not in get_args(Precision):
+        raise UsageError(
+            f"precision: {precision!r} is not there; expected one of "
+            f"{', '.join(repr(name) for name in get_args(Precision))}."
+        )
+    bundle = native.load(model)
+    if uses_bf16(precision, next(bundle.model.parameters()).device):
+        bundle.model.to(torch.bfloat16)
+    return Engine(bundle)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unmask.train.precision import uses_bf16
+from unmask.nn.precision import uses_bf16
 
 CPU = torch.device("cpu")
 

@@ -1,4 +1,4 @@
-"""Which arithmetic the forward pass uses."""
+"""Which arithmetic a forward pass uses, in training and in answering."""
 
 from __future__ import annotations
 
