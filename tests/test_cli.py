@@ -425,14 +425,16 @@ def test_doctor_says_what_it_takes_instead(
     assert f"{of(life)}: {said}; doctor takes a corpus" in message
 
 
-def test_ctrl_c_while_importing_leaves_no_traceback() -> None:
-    code = """
+@pytest.mark.parametrize("module", ["unmask.cli.helping", "unmask.cli.training"])
+def test_ctrl_c_while_importing_leaves_no_traceback(module: str) -> None:
+    code = f"""
 import runpy, sys
 class Impatient:
     def find_spec(self, name, *_):
-        if name == "unmask.cli.training":
+        if name == "{module}":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Impatient())
+sys.argv = ["unmask", "pretrain", "--help"]
 runpy.run_module("unmask", run_name="__main__")
 """
     ended = subprocess.run(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from cyclopts import App
+
+from unmask.cli.application import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "unmask"
@@ -40,6 +47,29 @@ def imported_by(code: str) -> set[str]:
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     assert not imported_by("import unmask").intersection((*HEAVY, "numpy", "pydantic", "cyclopts"))
+
+
+def test_the_list_of_verbs_imports_none_of_them() -> None:
+    found = imported_by(HELP.replace("for verb in verbs", "for verb in ()"))
+
+    assert {name for name in found if name.startswith("unmask.")} == {
+        "unmask.cli",
+        "unmask.cli.application",
+        "unmask.cli.helping",
+        "unmask.cli.texts",
+        "unmask.cli.wording",
+        "unmask.errors",
+    }
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_verb_is_listed_by_the_first_line_of_its_help(name: str) -> None:
+    place, line = VERBS[name]
+    module, verb = place.split(":")
+    found = getattr(importlib.import_module(f"unmask.cli.{module}"), verb)
+
+    told = found.help if isinstance(found, App) else inspect.getdoc(found).splitlines()[0]
+    assert told == line
 
 
 def test_help_of_every_verb_imports_nothing_heavy() -> None:

@@ -10,16 +10,6 @@ try:  # importing takes a moment, in which somebody may think better of it
     from cyclopts.exceptions import CycloptsError
 
     from unmask import __version__
-    from unmask.cli import (
-        answering,
-        examining,
-        finetuning,
-        predicting,
-        preparing,
-        reproducing,
-        training,
-        tuning,
-    )
     from unmask.cli.helping import HELP
     from unmask.cli.wording import arguments, usage
     from unmask.errors import UnmaskError
@@ -35,19 +25,47 @@ app = App(
     help_formatter=HELP,
     suppress_keyboard_interrupt=False,
 )
-app.command(preparing.tokenizer)
-app.command(preparing.corpus)
-app.command(preparing.corpus_verify, name="corpus-verify")
-app.command(training.pretrain)
-app.command(finetuning.app)
-app.command(tuning.app)
-app.command(predicting.predict)
-app.command(answering.fill)
-app.command(answering.score)
-app.command(answering.evaluate)
-app.command(examining.inspect)
-app.command(examining.doctor)
-app.command(reproducing.reproduce)
+VERBS = {
+    "tokenizer": ("preparing:tokenizer", "Learns a WordPiece vocabulary from text."),
+    "corpus": (
+        "preparing:corpus",
+        "Turns text into packed shards of token ids, ready to train on.",
+    ),
+    "corpus-verify": (
+        "preparing:corpus_verify",
+        "Compares every file of a corpus with its manifest.",
+    ),
+    "pretrain": ("training:pretrain", "Trains a masked language model on a corpus."),
+    "finetune": ("finetuning:app", "Trains a pretrained encoder on labelled examples."),
+    "tune": ("tuning:app", "Searches for the fine-tuning settings that score best."),
+    "predict": (
+        "predicting:predict",
+        "Answers about texts: their labels, their words' tags, or the answers to questions.",
+    ),
+    "fill": ("answering:fill", "Fills in the blanks of a text."),
+    "score": (
+        "answering:score",
+        "Scores whole sentences by pseudo-log-likelihood; higher is more natural.",
+    ),
+    "evaluate": ("answering:evaluate", "Measures a model on data that it was not trained on."),
+    "inspect": (
+        "examining:inspect",
+        "Says what a model is: family, sizes, parameters, tokenizer, heads, how it was made.",
+    ),
+    "doctor": (
+        "examining:doctor",
+        "Names what is wrong or unwise in a corpus, a model or labelled examples, and how to mend "
+        "it.",
+    ),
+    "reproduce": (
+        "reproducing:reproduce",
+        "Runs the experiments behind a table of figures again, with several seeds and their "
+        "spread.",
+    ),
+}
+"""Where each verb lives, imported when it is typed, and the first line of its help."""
+for _name, (_place, _line) in VERBS.items():
+    app.command(f"unmask.cli.{_place}", name=_name, help=_line)
 
 
 def main() -> None:
