@@ -105,6 +105,7 @@ def test_texts_come_from_files_and_of_pairs_the_first(
         (["--multi-label", "--entailment", "neutral"], "--entailment, --multi-label: expected"),
         (["--column.text-pair", "2"], "--column.text-pair: for files only"),
         (["--precision", "fp8"], "fp8"),
+        (["--input", "-"], "give texts, or a file by --input"),
         (["--input", "x.txt"], "give texts, or a file by --input"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -117,6 +118,13 @@ def test_wrong_use_is_told(
     assert said.code == 2
     assert message in said.err
     assert said.out == ""
+
+
+def test_standard_input_is_no_file(judge: Path, run: Callable[..., Any]) -> None:
+    said = run("predict", judge, "--input", "-")
+
+    assert said.code == 2
+    assert "Leave it out, and lines of text are read" in said.err
 
 
 def test_candidate_labels_are_not_for_pairs(

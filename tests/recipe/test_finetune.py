@@ -204,7 +204,7 @@ def test_a_frozen_encoder_stays_as_it_was_and_is_warned_of(
 def test_seeds_give_mean_and_spread_and_the_best_is_published(
     texts: Callable[..., Path], pretrained: Path, tmp_path: Path
 ) -> None:
-    settings = recipe(seeds=2, train={"steps": 3, "evaluate_every": 3})
+    settings = recipe(seeds=2, baselines=True, train={"steps": 3, "evaluate_every": 3})
     outcome = go(texts(), pretrained, tmp_path / "run", settings)
 
     each = [
@@ -216,6 +216,8 @@ def test_seeds_give_mean_and_spread_and_the_best_is_published(
     assert outcome.validation["log_loss"] == pytest.approx(sum(values) / 2)
     assert outcome.spread is not None
     assert outcome.spread["log_loss"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
+    assert outcome.baselines
+    assert outcome.baselines == each[0]["baselines"] == each[1]["baselines"]
     assert native.load(outcome.folder).task is not None
     alone = go(texts(), pretrained, tmp_path / "alone", replace_seed(settings, 1))
     assert alone.validation == each[1]["validation"]

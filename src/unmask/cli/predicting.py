@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson, flags_of
-from unmask.cli.texts import each_text
+from unmask.cli.texts import STANDARD_INPUT, each_text
 from unmask.data.labelled.config import Columns
 from unmask.errors import UsageError
 from unmask.infer.config import AnsweringConfig, ZeroShotConfig
@@ -59,6 +59,10 @@ def predict(
 
     if text and input is not None:
         raise UsageError("predict: give texts, or a file by --input; expected one of the two.")
+    if input is not None and str(input) in ("-", STANDARD_INPUT):
+        raise UsageError(
+            "--input -: is for files. Leave it out, and lines of text are read from standard input."
+        )
     if input is None and column is not None:
         raise UsageError(f"{flags_of(column, 'column.')}: for files only, so give one by --input.")
     _refuse_without_labels(candidate_labels, zero_shot)

@@ -122,6 +122,10 @@ def summarised(outcomes: Sequence[Outcome], run: Path, here: World) -> Outcome:
         metric=best.metric,
         validation=_mean([outcome.validation for outcome in outcomes]),
         test=None if best.test is None else _mean([outcome.test or {} for outcome in outcomes]),
+        baselines={
+            name: _mean([outcome.baselines[name] for outcome in outcomes])
+            for name in best.baselines
+        },
         spread={name: stdev([scores[name] for scores in measured]) for name in measured[0]},
     )
 

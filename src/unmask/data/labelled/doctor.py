@@ -73,5 +73,5 @@ def _about_reading(name: str, rejects: Rejects) -> Iterator[Finding]:
             "note",
             f"{name}: {count:,} examples {note}",
             "the figures are about the others, or about the mended ones",
-            "nothing, if that is what you want; else change the file or the setting",
+            "leave it if that is what you want, otherwise change the file or the setting",
         )
