@@ -24,6 +24,7 @@ from unmask.data.prepare import prepare
 from unmask.models.bert import build
 from unmask.models.config import PRESETS, BertConfig
 from unmask.nn.dropout import Dropout
+from unmask.nn.linear import Linear
 from unmask.text.config import TokenizerConfig
 from unmask.text.train import train_wordpiece
 
@@ -158,6 +159,43 @@ def neighbours() -> None:
             print(f"  {start:<12} {figures}")
 
 
+def products() -> None:
+    """0009: torch's products in fp32 (MKL) against oneDNN's, at the shapes of MiniLM's blocks."""
+    torch.set_num_threads(1)
+    for inputs, outputs in ((384, 1152), (384, 384), (384, 1536), (1536, 384)):
+        print(f"768 x {inputs} x {outputs}, 20 times, one thread")
+        sides: dict[str, Callable[[], object]] = {}
+        for name, kind in (("torch", nn.Linear), ("oneDNN", Linear)):
+            sides |= passes(name, kind(inputs, outputs), torch.randn(768, inputs))
+        compare(sides)
+    print("a number of rows never seen before, 384 x 1152, 50 of them")
+    x = torch.randn(4096, 384)
+    numbers = iter(range(1000, 1000 + 50 * (ROUNDS + 1)))
+    wide = Linear(384, 1152).requires_grad_(False)
+
+    def plan() -> None:
+        for _ in range(50):
+            torch.ops.mkldnn._linear_pointwise(
+                x[: next(numbers)], wide.weight, wide.bias, "none", [], ""
+            )
+
+    def again() -> None:
+        for number in range(1000, 1050):
+            torch.ops.mkldnn._linear_pointwise(x[:number], wide.weight, wide.bias, "none", [], "")
+
+    compare({"new": plan, "seen": again})
+
+
+def passes(name: str, layer: nn.Module, x: torch.Tensor) -> dict[str, Callable[[], object]]:
+    """Twenty times forward, and forward and backward."""
+    gradient = torch.ones_like(layer(x))
+    x.requires_grad_()
+    return {
+        f"{name}, forward": lambda: [layer(x) for _ in range(20)],
+        f"{name}, forward and backward": lambda: [layer(x).backward(gradient) for _ in range(20)],
+    }
+
+
 def vocabulary() -> None:
     """0004: how many different vocabularies five trainings on the same text give."""
     text = [path.read_text(encoding="utf-8") for path in BOOKS]
@@ -183,7 +221,9 @@ def digest(ids: dict[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    measurements = {f.__name__: f for f in (groups, dropout, trim, vocabulary, threads, neighbours)}
+    measurements = {
+        f.__name__: f for f in (groups, dropout, trim, vocabulary, threads, neighbours, products)
+    }
     for name in sys.argv[1:] or measurements:
         measured = measurements[name]
         print((measured.__doc__ or name).strip())

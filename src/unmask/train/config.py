@@ -88,6 +88,9 @@ class FinetuningConfig(TrainConfig):
     Devlin et al. 2019, appendix A.3: 2 to 4 epochs, batches of 16 or 32.
     """
 
+    batch_size: int = Field(default=16, ge=1)
+    """Sequences per optimizer step, over all micro-batches and processes; of 16 and 32, 16 was the
+    better on a thousand labels (docs/log.md)."""
     epochs: float = Field(default=3.0, gt=0.0)
     """Budget in passes over the training examples, unless `steps` or `minutes` is set."""
     evaluations_per_epoch: float = Field(default=1.0, gt=0.0)

@@ -160,8 +160,9 @@ class FineTuningEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         """
         given = {name: dict(table) if isinstance(table, Mapping) else table
                  for name, table in (self.recipe or {}).items()}  # fmt: skip
-        # A temporary folder is not resumed, so checkpoints on the way would be in vain.
-        own = {("train", "save_every"): 10**9, ("baselines",): False, ("task",): self._task}
+        # A temporary folder is not resumed or looked at: checkpoints and pictures would be in vain.
+        own: dict[tuple[str, ...], Any] = {("task",): self._task}
+        own |= {("train", "save_every"): 10**9, ("baselines",): False, ("pictures",): False}
         own |= {place: getattr(self, name) for name, place in self._parameters.items()}
         own |= {("settings", name): value for name, value in settings.items()}
         for (*tables, key), value in own.items():

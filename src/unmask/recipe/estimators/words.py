@@ -37,7 +37,7 @@ class TokenTagger(FineTuningEstimator):
         decoding: Literal["argmax", "repair", "viterbi"] = "argmax",
         epochs: float = 3.0,
         learning_rate: float | None = None,
-        batch_size: int = 32,
+        batch_size: int = 16,
         max_length: int | None = None,
         freeze: str | None = None,
         validation_fraction: float = 0.1,
