@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,3 +42,39 @@ def test_words_too_many_are_named_as_they_were_written(run: Callable[..., Any]) 
 
 def test_layers_are_counted_apart_from_their_width(judge: Path) -> None:
     assert ("layers", "1, each 32 wide") in summary(describe(judge))
+
+
+def test_answers_to_questions_are_written_for_the_official_script(
+    reader: Path, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    questions = [
+        {
+            "id": f"q{i}",
+            "question": "was it good",
+            "answers": [{"text": "good", "answer_start": 12}],
+        }
+        for i in range(3)
+    ]
+    data = {
+        "data": [{"title": "a", "paragraphs": [{"context": "the cat was good", "qas": questions}]}]
+    }
+    asked = tmp_path / "asked.json"
+    asked.write_text(json.dumps(data))
+
+    said = run(
+        "evaluate", reader, asked, "--predictions", tmp_path / "out" / "answers.json", "--json"
+    )
+
+    assert said.code == 0, said.err
+    answers = json.loads((tmp_path / "out" / "answers.json").read_text())
+    assert [*answers] == ["q0", "q1", "q2"]
+    assert all(answer in "the cat was good" for answer in answers.values())
+
+
+def test_only_answers_to_questions_are_written(
+    judge: Path, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    said = run("evaluate", judge, tmp_path, "--predictions", tmp_path / "answers.json")
+
+    assert said.code == 2
+    assert "--predictions: is for question answering" in said.err

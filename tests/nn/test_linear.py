@@ -124,3 +124,14 @@ def test_rows_are_rounded_up_to_few_numbers() -> None:
     assert all(0 <= now - n < 32 for n, now in enumerate(rounded))
     assert [rounded_up(n) for n in set(rounded)] == list(set(rounded))
     assert len(set(rounded)) == 1 + 256 // 8 + (2048 - 256) // 32
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_bias_alone_can_be_trained() -> None:
+    x, weight, bias = tensors((64, 128, 256), trained=False)
+    bias.requires_grad_()
+
+    affine(x, weight, bias).sum().backward()
+
+    assert bias.grad is not None
+    assert torch.equal(bias.grad, torch.full((256,), 64.0))

@@ -74,3 +74,13 @@ def test_recording_changes_no_answer_and_stops_at_the_end(encoder: Encoder, batc
     assert torch.equal(encoder(batch), plain)
     assert torch.equal(recorded, plain)
     assert len(trace.hidden_states) == 3
+
+
+def test_rows_that_were_asked_for_are_all_that_the_last_block_gives(
+    encoder: Encoder, batch: Batch
+) -> None:
+    with record(encoder) as trace:
+        found = encoder(batch, torch.tensor([0, 5]))
+
+    assert [len(hidden) for hidden in trace.hidden_states] == [13, 13, 2]
+    assert torch.equal(trace.hidden_states[-1], found)

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from unmask.models.config import PRESETS
-from unmask.recipe.config import Pretrain
+from unmask.recipe.config import Finetune, Pretrain
+from unmask.recipe.tune.config import Tune
 
 
 def test_the_preset_gives_the_sizes_and_the_model_table_changes_them() -> None:
@@ -59,3 +60,14 @@ def test_enough_positions_are_accepted() -> None:
     )
 
     assert recipe.bert(vocab_size=5).max_position_embeddings == 1024
+
+
+def test_fresh_blocks_that_are_frozen_are_refused() -> None:
+    with pytest.raises(ValidationError, match="fresh blocks would never be trained"):
+        Finetune.model_validate({"task": "tagging", "freeze": "encoder", "reinitialise": 2})
+
+
+@pytest.mark.parametrize("name", ["baselines", "pictures"])
+def test_what_trials_do_not_have_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name}: trials have none"):
+        Tune.model_validate({"task": "tagging", name: True})

@@ -17,7 +17,7 @@ from unmask.errors import DataError, UsageError
 from unmask.infer.asking import ask
 from unmask.recipe.config import Finetune
 from unmask.recipe.finetune import finetune
-from unmask.recipe.outcome import SCORES_FILE, Outcome
+from unmask.recipe.outcome import SCORES_FILE, Outcome, _mean
 from unmask.tasks.task import Model
 from unmask.text.config import TokenizerConfig
 from unmask.text.train import train_wordpiece
@@ -223,6 +223,57 @@ def test_seeds_give_mean_and_spread_and_the_best_is_published(
     assert alone.validation == each[1]["validation"]
 
 
+def test_scores_that_are_no_better_the_higher_they_are_cannot_be_chosen_by(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    for metric in ("log_loss", "support/no"):
+        with pytest.raises(UsageError, match=f"'{metric}' is not better the higher it is"):
+            go(texts(), pretrained, tmp_path / "run", recipe(metric=metric))
+
+
+def test_seeds_of_which_one_never_gives_a_label_are_summed_up() -> None:
+    def outcome(**scores: float) -> Outcome:
+        return Outcome(Path("run"), "f1", {"f1": 0.5}, test={"f1": scores["f1"], **scores})
+
+    together = [outcome(f1=0.4, **{"precision/ORG": 1.0}), outcome(f1=0.6)]
+
+    assert _mean([one.test or {} for one in together]) == {"f1": 0.5}
+
+
+def test_the_published_model_of_several_seeds_tells_of_all(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    settings = recipe(seeds=2, train={"steps": 3, "evaluate_every": 3})
+    outcome = go(texts(), pretrained, tmp_path / "run", settings, test=texts())
+
+    card = (outcome.folder / "README.md").read_text()
+    stored = json.loads((outcome.folder / SCORES_FILE).read_text())
+    assert "## Over 2 seeds" in card
+    assert outcome.spread is not None
+    assert f"{outcome.spread['accuracy']:.4f} |" in card
+    assert outcome.intervals
+    assert stored == json.loads(json.dumps({k: v for k, v in outcome.as_dict().items()
+                                            if k != "model"}))  # fmt: skip
+
+
+def test_what_is_added_to_a_finished_model_may_change_on_resuming(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    train = texts()
+    go(train, pretrained, tmp_path / "run", recipe())
+
+    again = go(train, pretrained, tmp_path / "run", recipe(baselines=True), resume=True)
+
+    assert again.baselines
+
+
+def test_settings_of_adapting_need_a_text(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="adaptation: is for pretraining on a text first"):
+        go(texts(), pretrained, tmp_path / "run", recipe(adaptation={"epochs": 9}))
+
+
 def replace_seed(settings: Finetune, seed: int) -> Finetune:
     train = settings.train.model_copy(update={"seed": seed})
     return settings.model_copy(update={"seeds": 1, "train": train})
@@ -231,7 +282,7 @@ def replace_seed(settings: Finetune, seed: int) -> Finetune:
 def test_what_cannot_be_chosen_by_is_named(
     texts: Callable[..., Path], pretrained: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match="metric: 'bleu' is none of this task's: accuracy"):
+    with pytest.raises(UsageError, match="'bleu' is none of this task's; expected one of acc"):
         go(texts(), pretrained, tmp_path / "run", recipe(metric="bleu"))
 
 
@@ -293,3 +344,6 @@ def test_a_model_adapts_to_text_of_the_domain_first(
     from unmask.recipe.keeper import weights_sha256
 
     assert stored["identity"]["pretrained"] == weights_sha256(adapted.model.encoder)
+    unlabelled.write_text("another text", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"is being adapted to domain\.txt, now another text"):
+        finetune(train, pretrained, run, settings, adapt_to=unlabelled, resume=True)

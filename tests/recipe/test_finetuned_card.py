@@ -174,9 +174,9 @@ def test_pictures_are_embedded_with_what_they_show(written: Callable[..., str]) 
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, "70 steps of 32 examples; adamw at 5e-05 (linear, warm-up 10 %); seed 0."),
-        ({"train": {"minutes": 2.5}}, "2.5 minutes of 32 examples"),
-        ({"train": {"epochs": 4}}, "4 epochs of 32 examples"),
+        ({}, "70 steps of 16 examples; adamw at 5e-05 (linear, warm-up 10 %); seed 0."),
+        ({"train": {"minutes": 2.5}}, "2.5 minutes of 16 examples"),
+        ({"train": {"epochs": 4}}, "4 epochs of 16 examples"),
         ({"train": {"steps": 9, "seed": 7}}, "seed 7"),
         ({"optim": {"name": "muon"}}, "muon at 0.005"),
         ({"freeze": "encoder"}, "frozen: encoder"),

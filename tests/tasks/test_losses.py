@@ -52,3 +52,13 @@ def test_half_precision_is_summed_wide() -> None:
     assert losses.squared_error(values, torch.zeros(5000)).item() == 45_000.0
     assert losses.widened(values).dtype is torch.float32
     assert losses.widened(values.double()).dtype is torch.float64
+
+
+def test_focal_loss_of_a_certain_answer_has_a_gradient() -> None:
+    logits = torch.tensor([[40.0, 0.0], [0.0, 0.0]], requires_grad=True)
+
+    losses.cross_entropy(logits, torch.tensor([0, 0]), focal_gamma=0.5).backward()
+
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert logits.grad[1].abs().max() > 0

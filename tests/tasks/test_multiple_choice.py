@@ -16,7 +16,7 @@ from unmask.checkpoint.huggingface.folder import load_folder
 from unmask.data.labelled.examples import ChoiceExample
 from unmask.data.loader import Cursor, step_batches
 from unmask.data.windows import Window, WindowSource
-from unmask.errors import DataError, UsageError
+from unmask.errors import DataError
 from unmask.models.config import BertConfig
 from unmask.nn.init import initialise
 from unmask.tasks import registry
@@ -115,10 +115,14 @@ def test_an_endless_choice_is_cut_to_half(tokenizer: Tokenizer) -> None:
     assert sizes == [(LONGEST - 3) // 2, len(tokenizer.encode(CHOICES[1]))]
 
 
-def test_a_stride_that_leaves_no_way_on_is_refused(tokenizer: Tokenizer) -> None:
-    task = MultipleChoice(MultipleChoiceConfig(stride=60))
-    with pytest.raises(UsageError, match="stride: 60 shared tokens"):
-        task.encode([question(1, " ".join(TEXTS), CHOICES, 0)], tokenizer, LONGEST)
+def test_a_stride_of_more_than_half_a_window_is_half_of_it(tokenizer: Tokenizer) -> None:
+    asked = [question(1, " ".join(TEXTS), CHOICES, 0), question(2, "a", [" ".join(TEXTS), "b"], 0)]
+
+    long, short = MultipleChoice(MultipleChoiceConfig(stride=60)).encode(asked, tokenizer, LONGEST)
+
+    assert len(long) > len(CHOICES)
+    assert len(short) == 2  # a long choice alone makes no windows
+    assert all(len(window.input_ids) <= LONGEST for window in [*long, *short])
 
 
 def test_the_loss_is_transformers(tmp_path: Path) -> None:

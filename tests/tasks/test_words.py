@@ -18,7 +18,6 @@ from unmask.data.labelled.examples import TaggedExample
 from unmask.data.labelled.reading import read_tagged
 from unmask.data.labelled.words import joined
 from unmask.data.rejects import Rejects
-from unmask.errors import UsageError
 from unmask.tasks.words import Words, WordWindow, encode_words, windows, words_of
 from unmask.text.config import TokenizerConfig
 from unmask.text.special import SpecialIds, SpecialTokens
@@ -201,9 +200,13 @@ def test_a_text_without_words_is_one_window() -> None:
     assert (window.words == IGNORED).all()
 
 
-def test_a_stride_that_leaves_no_room_is_refused() -> None:
-    with pytest.raises(UsageError, match="stride: 6 shared tokens, but a window has only 6"):
-        windows(numbered([1]), SPECIAL, 8, 6)
+def test_a_stride_of_more_than_half_a_window_is_half_of_it() -> None:
+    words = numbered([1] * 20)
+
+    found, half = (windows(words, SPECIAL, 8, stride) for stride in (60, 3))
+
+    assert [w.input_ids.tolist() for w in found] == [w.input_ids.tolist() for w in half]
+    assert len(found) > 3
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,13 @@ def test_the_other_processes_say_and_write_nothing(
 )
 def test_huge_figures_are_told_by_their_power_of_ten(figure: float, expected: str) -> None:
     assert shown(figure, 3) == expected
+
+
+def test_the_score_by_which_weights_are_chosen_is_said_first(tmp_path: Path) -> None:
+    said: list[str] = []
+    log = RunLog(tmp_path, PretrainingConfig(), said.append, "f1")
+
+    log.evaluation(state(1), {**{f"other_{i}": 0.1 for i in range(9)}, "f1": 0.5})
+
+    (line,) = said
+    assert "held out: f1 0.500  other_0 0.100" in line

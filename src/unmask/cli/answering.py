@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from unmask.cli.flags import AsJson, flags_of
 from unmask.cli.texts import texts_of
 from unmask.data.labelled.config import LabelledConfig
-from unmask.errors import UsageError
+from unmask.errors import UsageError, writing
 from unmask.infer.config import AnsweringConfig, FillConfig
 from unmask.recipe.config import Evaluate
 
@@ -96,6 +96,7 @@ def evaluate(
     settings: Annotated[Evaluate, Parameter(name="*")] = Evaluate(),
     labelled: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
     answering: Annotated[AnsweringConfig, Parameter(name="*")] = AnsweringConfig(),
+    predictions: Path | None = None,
     json: AsJson = False,
 ) -> None:
     """Measures a model on data that it was not trained on.
@@ -109,9 +110,12 @@ def evaluate(
         A model or run folder, or a hub id.
     data
         A file of labelled examples; for a pretrained model a corpus folder, or text.
+    predictions
+        For question answering: a file to write each question's answer to by its id, as SQuAD's
+        official script reads it.
     """
     from unmask.cli.outcome import show_assessment
-    from unmask.infer.asking import is_fine_tuned
+    from unmask.infer.asking import is_fine_tuned, task_of
     from unmask.infer.engine import load
     from unmask.recipe.assess import assess
     from unmask.recipe.evaluate import evaluate as measured
@@ -120,8 +124,16 @@ def evaluate(
     bundle = load(model, precision=answering.precision).bundle
     fine_tuned = is_fine_tuned(bundle)
     _refuse_settings_of_the_other(settings, labelled, fine_tuned=fine_tuned)
+    if predictions is not None and (not fine_tuned or task_of(bundle).name != "qa"):
+        raise UsageError(
+            "--predictions: is for question answering; `unmask predict --json` writes the answers "
+            "of other models."
+        )
     if fine_tuned:
-        show_assessment(assess(bundle, data, labelled or LabelledConfig()), as_json=json)
+        assessment = assess(bundle, data, labelled or LabelledConfig())
+        if predictions is not None:
+            _keep(assessment.predictions, predictions)
+        show_assessment(assessment, as_json=json)
         return
     figures = measured(bundle, data, settings)
     rows = [
@@ -143,6 +155,13 @@ def _refuse_settings_of_the_other(
             "--data.*: is for labelled examples, but this model was not fine-tuned: it is measured "
             "on plain text."
         )
+
+
+def _keep(predictions: dict[str, str] | None, file: Path) -> None:
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = json_format.dumps(predictions, ensure_ascii=False, indent=1)
+        file.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _finite(document: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from unmask.cli.flags import AsJson, LabelledFile, Pretrained, RecipeFile, Resume, given
+from unmask.cli.flags import AsJson, LabelledFile, Pretrained, RecipeFile, Resume, given, resumable
 from unmask.data.labelled.config import LabelledConfig
 from unmask.recipe.config import Adaptation, Finetune, FinetuneChoices
 from unmask.tasks.config import TASK_CONFIGS, WindowConfig
@@ -67,16 +67,17 @@ def _verb(task: str, settings_type: type[WindowConfig]) -> Callable[..., None]:
         tables = {"adaptation": adaptation, "settings": settings, "data": data}
         flags = given(choices, {**tables, "train": train_, "optim": optim})
         wanted = files.load(recipe, {"task": task, **flags}, Finetune)
-        outcome = finetune(
-            train,
-            model,
-            output,
-            wanted,
-            validation=validation,
-            test=test,
-            adapt_to=adapt,
-            resume=resume,
-        )
+        with resumable():
+            outcome = finetune(
+                train,
+                model,
+                output,
+                wanted,
+                validation=validation,
+                test=test,
+                adapt_to=adapt,
+                resume=resume,
+            )
         if is_first_process():
             show_outcome(outcome, as_json=json)
 

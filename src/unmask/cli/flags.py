@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,3 +45,13 @@ def flags_of(settings: BaseModel, table: str = "") -> str:
 
 def _written(settings: BaseModel | None) -> dict[str, Any]:
     return {} if settings is None else settings.model_dump(exclude_unset=True)
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Says how to go on where the user lost patience with saving and stopped the run at once."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        message = "the same command with --resume goes on from the last checkpoint"
+        raise KeyboardInterrupt(message) from None

@@ -6,7 +6,7 @@ import json as json_format
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from unmask.cli.flags import AsJson
 
@@ -21,7 +21,7 @@ def reproduce(
     output: Path = Path("runs/reproduce"),
     model: str | None = None,
     only: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
-    seeds: int | None = None,
+    seeds: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     json: AsJson = False,
 ) -> None:
     """Runs the experiments behind a table of figures again, with several seeds and their spread.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from unmask.cli.flags import AsJson, RecipeFile, Resume, given
+from unmask.cli.flags import AsJson, RecipeFile, Resume, given, resumable
 from unmask.data.config import MaskingConfig
 from unmask.recipe.config import Pretrain, PretrainChoices
 from unmask.train.config import OptimConfig, PretrainingConfig
@@ -67,13 +65,3 @@ def _show(result: Result, *, as_json: bool) -> None:
     if result.warning is not None:
         rows.append(("warning", "learned nothing: the loss is above the unigram entropy"))
     show({**result.figures(), "model": str(result.folder)}, rows, as_json=as_json)
-
-
-@contextmanager
-def resumable() -> Iterator[None]:
-    """Says how to go on where the user lost patience with saving and stopped the run at once."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        message = "the same command with --resume goes on from the last checkpoint"
-        raise KeyboardInterrupt(message) from None

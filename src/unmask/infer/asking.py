@@ -123,10 +123,33 @@ def _parts(
     if isinstance(asked, str):
         asked = {needed[0]: asked}
     elif not isinstance(asked, Mapping):
-        asked = dict(zip((*needed, *others), asked, strict=False))
+        names = (*needed, *others)
+        if len(asked) > len(names):
+            raise UsageError(
+                f"input {number}: has {len(asked)} parts; this model reads {len(names)} at most, "
+                f"{' and '.join(names)}."
+            )
+        asked = dict(zip(names, asked, strict=False))
     if set(needed) <= asked.keys() <= {*needed, *others}:
+        for name in needed:
+            _require_text(asked[name], name, number)
         return asked
     raise UsageError(
         f"input {number}: has {', '.join(asked) or 'nothing'}; this model answers about "
         f"{' and '.join(needed)}{''.join(f' (and {name})' for name in others)}."
     )
+
+
+def _require_text(part: Any, name: str, number: int) -> None:
+    """Text, or for `choices` a list of texts.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if name == "choices":
+        given = list(part) if isinstance(part, Sequence) and not isinstance(part, str) else []
+        if given and all(isinstance(choice, str) for choice in given):
+            return
+        raise UsageError(f"input {number}: choices is {part!r}; expected a list of texts.")
+    if not isinstance(part, str):
+        raise UsageError(f"input {number}: {name} is {part!r}; expected a text.")

@@ -41,7 +41,8 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """
     if not _is_for_onednn(x, weight):
         return functional.linear(x, weight, bias)
-    if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
+    trained = x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
+    if trained and torch.is_grad_enabled():
         product: Tensor = _Affine.apply(x, weight, bias)  # type: ignore[no-untyped-call]
         return product
     return _onednn(x, weight, bias)

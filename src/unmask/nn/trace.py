@@ -19,7 +19,8 @@ class Trace:
     """What one forward pass went through."""
 
     hidden_states: list[Tensor] = field(default_factory=list)
-    """The embedding's output, then each block's: L + 1 tensors (N, D)."""
+    """The embedding's output, then each block's: L + 1 tensors (N, D), the last one
+    (M, D) where only M rows were asked for."""
     attentions: list[list[Tensor]] = field(default_factory=list)
     """Per visited block, per sequence: (H, T, T) weights that sum to one over the last axis."""
 
@@ -33,16 +34,20 @@ def record(encoder: Encoder) -> Iterator[Trace]:
     """
     trace = Trace()
     batches: list[Batch] = []  # of the forward under way; the encoder adds rows of its own to it
+    asking: list[Tensor | None] = []
 
     def keep_batch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
         batches[:] = [inputs[0]]
+        asking[:] = [inputs[1] if len(inputs) > 1 else None]
 
     def keep_embedding(_: nn.Module, __: Any, output: Tensor) -> None:
         trace.hidden_states.append(output.detach()[: batches[0].num_tokens])
 
     def keep_block(block: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         x, context = inputs[:2]
-        trace.hidden_states.append(output.detach()[: batches[0].num_tokens])
+        rows = asking[0] if len(inputs) > 2 and inputs[2] is not None else None
+        num_rows = batches[0].num_tokens if rows is None else len(rows)
+        trace.hidden_states.append(output.detach()[:num_rows])
         with torch.no_grad():
             found = block.attention.probabilities(x, context)
         trace.attentions.append(found[: len(batches[0].lengths)])

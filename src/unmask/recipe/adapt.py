@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from unmask.data.config import CorpusConfig, ReaderConfig
 from unmask.data.manifest import is_corpus
 from unmask.data.prepare import prepare
 from unmask.data.shards import Shards
+from unmask.errors import UsageError, writing
 from unmask.recipe.config import Finetune, Pretrain
 from unmask.recipe.material import CORPUS_FOLDER, sequences
 from unmask.recipe.pretrain import pretrain
@@ -22,6 +25,9 @@ FOLDER = "adapted"
 """Within the folder of a fine-tuning run."""
 _LENGTH = 128
 _VALIDATION_RATE = 0.1
+_WARMUP_RATE = 0.06
+"""As Gururangan et al. 2020, table 13."""
+_NOTE = "adapted-text.json"
 
 
 def adapt(
@@ -42,6 +48,7 @@ def adapt(
     """
     folder = run / FOLDER
     corpus = folder / CORPUS_FOLDER
+    here.first(lambda: _claim(run, text))
     base = native.load(model)
     tokenizer, length = base.require_tokenizer(), min(_LENGTH, base.max_length)
     reader = ReaderConfig(documents="line" if ".txt" in text.suffixes[-2:] else None)
@@ -51,7 +58,8 @@ def adapt(
     shards = Shards.open(corpus)
     source = sequences(shards, np.arange(shards.num_documents), length, tokenizer, None)
     given = recipe.adaptation
-    steps = math.ceil(given.epochs * len(source) / given.batch_size)
+    num_sequences = (1.0 - _VALIDATION_RATE) * len(source)
+    steps = math.ceil(given.epochs * num_sequences / given.batch_size)
     continued = Pretrain.model_validate(
         {
             "validation_rate": _VALIDATION_RATE,
@@ -63,9 +71,35 @@ def adapt(
                 "device": recipe.train.device,
                 "precision": recipe.train.precision,
             },
-            "optim": {"learning_rate": given.learning_rate, "warmup_rate": 0.06},
+            "optim": {"learning_rate": given.learning_rate, "warmup_rate": _WARMUP_RATE},
         }
     )
     say(f"adapting to {text}: {steps} steps of masked language modelling")
     result = pretrain(corpus, folder, continued, model=model, resume=True, say=say)
     return result.folder
+
+
+def _claim(run: Path, text: Path) -> None:
+    """Writes down what is adapted to, or finds it written.
+
+    Raises:
+        UsageError: It was another text.
+    """
+    files = sorted(path for path in text.rglob("*") if path.is_file()) if text.is_dir() else [text]
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    wanted = {"name": text.name, "sha256": digest.hexdigest()}
+    note = run / _NOTE
+    if note.is_file():
+        before = json.loads(note.read_text(encoding="utf-8"))
+        if before["sha256"] != wanted["sha256"]:
+            raise UsageError(
+                f"{run}: is being adapted to {before['name']}, now another text is given, "
+                f"{text}. Name that one again, or choose another --output."
+            )
+        return
+    with writing(note):
+        run.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(wanted) + "\n", encoding="utf-8")

@@ -11,7 +11,8 @@ from unmask.data.labelled.config import LabelledConfig
 from unmask.infer.asking import task_of
 from unmask.recipe.examples import read, reading_config
 from unmask.tasks.metrics.resampling import Bootstrap
-from unmask.tasks.predicting import raw_scores
+from unmask.tasks.predicting import scored
+from unmask.tasks.qa import QuestionAnswering
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Assessment:
     """By their scikit-learn, seqeval or SQuAD names."""
     intervals: dict[str, tuple[float, float]]
     """95 % bootstrap intervals."""
+    predictions: dict[str, str] | None = None
+    """Answers to questions by their id, empty for none; None for other tasks."""
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -38,11 +41,11 @@ def assess(bundle: Bundle, data: Path | str, config: LabelledConfig) -> Assessme
     """
     task = task_of(bundle)
     examples = read(task.name, data, reading_config(task.config, config))
-    found = raw_scores(bundle.model, task, examples, bundle.require_tokenizer(), bundle.max_length)
-    scores = [one for _, one in found]
+    scores = scored(bundle.model, task, examples, bundle.require_tokenizer(), bundle.max_length)
     intervals = task.intervals(examples, scores, Bootstrap())
     return Assessment(
         len(examples),
         task.score(examples, scores),
         {name: (one.low, one.high) for name, one in intervals.items()},
+        task.predictions(examples, scores) if isinstance(task, QuestionAnswering) else None,
     )

@@ -93,11 +93,15 @@ def introduction(
 ) -> str:
     """One line: what is trained on what, for how long, and where."""
     size = sum(parameter.numel() for parameter in bundle.model.parameters())
+    budget = f"{recipe.train.steps} steps" if recipe.train.steps else ""
+    budget = f"{recipe.train.minutes:g} minutes" if recipe.train.minutes else budget
+    optim = recipe.optim
+    rate = optim.learning_rate if optim.name == "adamw" else optim.muon_learning_rate
     longer = f" in {num_windows:,} windows" if num_windows != len(examples.train) else ""
     return (
         f"{recipe.task} by {size / 1e6:.1f}M parameters; {len(examples.train):,} examples{longer}, "
-        f"{len(examples.validation):,} to validate on; {recipe.train.steps} steps of "
-        f"{recipe.train.batch_size} at {recipe.optim.learning_rate:g}; {here.device}, "
+        f"{len(examples.validation):,} to validate on; {budget} of "
+        f"{recipe.train.batch_size} at {rate:g}; {here.device}, "
         f"{here.size} process(es), {torch.get_num_threads()} thread(s)"
     )
 

@@ -183,6 +183,10 @@ class Finetune(FinetuneChoices):
     def _can_be_trained(self) -> Self:
         if self.optim.name == "muon" and self.optim.layer_decay != 1.0:
             raise ValueError("optim.layer_decay works with optim.name adamw only")
+        if self.freeze == "encoder" and self.reinitialise:
+            raise ValueError(
+                "freeze encoder and reinitialise: fresh blocks would never be trained, drop either"
+            )
         return self
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.data.labelled.config import LabelledConfig
+from unmask.errors import UsageError
 from unmask.recipe.adapt import adapt
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples, read, read_both, reading_config
@@ -46,6 +47,11 @@ def finetune(
         Stopped: A signal ended the run early; its state is saved.
     """
     run = Path(output)
+    if adapt_to is None and "adaptation" in recipe.model_fields_set:
+        raise UsageError(
+            "adaptation: is for pretraining on a text first, but none is given; name it by --adapt "
+            "TEXT, or leave the setting out."
+        )
     config = reading_config(recipe.settings, recipe.data)
     files = train_file, validation, test
     with _begun(recipe, run, say, resume=resume) as (here, heard):

@@ -109,6 +109,29 @@ def card(
     return "\n\n".join(parts) + "\n"
 
 
+def over_seeds(outcome: Outcome, num_seeds: int) -> str:
+    """What follows the card of the model that was chosen among runs of several seeds."""
+    assert outcome.spread is not None
+    measured = outcome.test or outcome.validation
+    on = "validation" if outcome.test is None else "test"
+    rows = [
+        f"| {name} | {measured[name]:.4f} | {outcome.spread[name]:.4f} |"
+        for name in outcome.spread
+        if "/" not in name and not name.endswith(("total", "_thresh"))
+    ]
+    return "\n".join(
+        [
+            f"## Over {num_seeds} seeds\n",
+            f"This model is the best of {num_seeds} runs by the validation examples. The figures "
+            f"on the {on} examples over all of them, as scores.json has them:\n",
+            "| score | mean | standard deviation |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
 def _kind(task: Any) -> str:
     by_type = {"regression": "regression", "multi_label_classification": "several"}
     name: str = by_type.get(task.problem_type or "", task.name)

@@ -17,7 +17,7 @@ from unmask.recipe.hearing import Listen, ListeningLog
 from unmask.recipe.keeper import RunKeeper, settings_of, weights_sha256
 from unmask.recipe.outcome import Outcome, conclude
 from unmask.recipe.together import Say
-from unmask.tasks.predicting import raw_scores
+from unmask.tasks.predicting import scored
 from unmask.tasks.task import LabelledTask, Model
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.compiling import compile_blocks
@@ -30,6 +30,11 @@ from unmask.train.row_adamw import look_up_sparsely
 from unmask.train.selection import Selection
 
 _EXAMPLES_AT_ONCE = 2048
+_FEW = 64
+_NO_QUALITY = ("_loss", "_error", "support", "total", "_thresh")
+"""Endings of scores of which the highest is not the best."""
+_ADDED_AFTERWARDS = {"baselines", "pictures"}
+"""Settings that change nothing of the model, so that a resumed run may have others."""
 
 
 def train_once(
@@ -54,17 +59,16 @@ def train_once(
     source = WindowSource([window for windows in encoded for window in windows])
     recipe = resolved(recipe, bundle.config, len(source))
 
-    def scored(some: list[Any]) -> list[Any]:
-        found = raw_scores(bundle.model, task, some, tokenizer, longest)
-        return [scores for _, scores in found]
+    def judged(some: list[Any]) -> list[Any]:
+        return scored(bundle.model, task, some, tokenizer, longest)
 
     def measure(_: Model) -> dict[str, float]:
-        return task.score(examples.validation, scored(examples.validation))
+        return task.score(examples.validation, judged(examples.validation))
 
     metric = recipe.metric or task.metric
     for measured in filter(None, (examples.validation, tests)):
         _require_known_labels(task, measured, tokenizer, longest)
-        _require_metric(metric, task, measured[:64], scored)
+        _require_metric(metric, task, measured, judged)
     say(introduction(recipe, bundle, examples, len(source), here))
     data = TrainingData(
         sources=(source,),
@@ -73,12 +77,12 @@ def train_once(
         selection=Selection(metric, recipe.train.patience),
     )
     keeper = RunKeeper(run, bundle, recipe, _identity(recipe, pretrained, bundle, examples), here)
-    log: Log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
+    log: Log = RunLog(run, recipe.train, say, metric) if here.is_first else SilentLog()
     if listen is not None:
         log = ListeningLog(log, recipe.train.evaluate_every, listen)
     _train(recipe, bundle, data, keeper, log, here, resume=resume)
     keeper.load_best()
-    tuned = here.first(lambda: task.tuned(examples.validation, scored(examples.validation)))
+    tuned = here.first(lambda: task.tuned(examples.validation, judged(examples.validation)))
     finished = replace(bundle, task=tuned)
     return here.first(lambda: conclude(keeper, recipe, finished, load(model), examples, tests))
 
@@ -133,16 +137,22 @@ def _require_metric(
     metric: str,
     task: LabelledTask[Any, Any],
     some: list[Any],
-    scored: Callable[[list[Any]], list[Any]],
+    judged: Callable[[list[Any]], list[Any]],
 ) -> None:
-    """Finds at once that there is no such score, or that examples without labels have none.
+    """Finds out at once, by some examples from everywhere, whether weights can be chosen by it.
 
     Raises:
-        UsageError, DataError: As it says.
+        UsageError: There is no such score, or higher is not better.
+        DataError: The examples have no labels.
     """
-    there = task.score(some, scored(some))
-    if metric not in there:
-        raise UsageError(f"metric: {metric!r} is none of this task's: {', '.join(there)}.")
+    few = some[:: max(1, len(some) // _FEW)]
+    there = task.score(few, judged(few))
+    if metric not in there and len(few) < len(some):  # of a label that is rare, say
+        there = task.score(some, judged(some))
+    fitting = [name for name in there if not name.split("/")[0].endswith(_NO_QUALITY)]
+    if metric not in fitting:
+        known = "is not better the higher it is" if metric in there else "is none of this task's"
+        raise UsageError(f"metric: {metric!r} {known}; expected one of {', '.join(fitting)}.")
 
 
 def _identity(
@@ -154,5 +164,9 @@ def _identity(
         "examples": examples.sha256,
         "pretrained": pretrained,
         "architecture": bundle.config.model_dump(mode="json"),
-        "settings": settings_of(recipe),
+        "settings": {
+            name: value
+            for name, value in settings_of(recipe).items()
+            if name not in _ADDED_AFTERWARDS
+        },
     }

@@ -16,15 +16,15 @@ from unmask.checkpoint.durable import MANIFEST
 from unmask.errors import writing
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
-from unmask.recipe.finetuned_card import card
+from unmask.recipe.finetuned_card import card, over_seeds
 from unmask.recipe.keeper import RunKeeper
 from unmask.recipe.pictures import draw
 from unmask.tasks.metrics.resampling import Bootstrap
-from unmask.tasks.predicting import raw_scores
+from unmask.tasks.predicting import scored
 from unmask.train.distributed import World
 from unmask.train.log import METRICS_FILE, read_metrics
 
-SCORES_FILE = "scores.json"
+SCORES_FILE, CARD_FILE = "scores.json", "README.md"
 Scores = dict[str, float]
 
 
@@ -41,14 +41,14 @@ class Outcome:
     test: Scores | None = None
     """On examples that nothing was chosen by."""
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """95 % bootstrap intervals of the test scores."""
+    """95 % bootstrap intervals of the test scores; of several seeds, of the published model's."""
     baselines: dict[str, Scores] = field(default_factory=dict)
     """What no fine-tuning comes to on the same examples, by the name of the baseline."""
     spread: Scores | None = None
     """Standard deviation of the test (else validation) scores over seeds, whose mean is given."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For scores.json and `--json`."""
+        """For `--json`, and but for the folder for scores.json."""
         return {
             "model": str(self.folder),
             "metric": self.metric,
@@ -99,7 +99,7 @@ def conclude(
         if recipe.pictures:
             drawn = draw(task, measured, found, metrics, outcome.metric, folder)
         text = card(recipe, bundle, outcome, drawn, _name(base), sizes)
-        (folder / "README.md").write_text(text, encoding="utf-8")
+        (folder / CARD_FILE).write_text(text, encoding="utf-8")
         _write(outcome, folder / SCORES_FILE)
 
     keeper.publish(bundle, add)
@@ -122,16 +122,24 @@ def summarised(outcomes: Sequence[Outcome], run: Path, here: World) -> Outcome:
         metric=best.metric,
         validation=_mean([outcome.validation for outcome in outcomes]),
         test=None if best.test is None else _mean([outcome.test or {} for outcome in outcomes]),
+        intervals=best.intervals,
         baselines={
             name: _mean([outcome.baselines[name] for outcome in outcomes])
             for name in best.baselines
         },
-        spread={name: stdev([scores[name] for scores in measured]) for name in measured[0]},
+        spread={name: stdev(one[name] for one in measured) for name in _shared(measured)},
     )
+
+    def publish(folder: Path) -> None:
+        _copy(best.folder, folder)
+        _write(together, folder / SCORES_FILE)
+        own = (best.folder / CARD_FILE).read_text(encoding="utf-8")
+        text = f"{own}\n{over_seeds(together, len(outcomes))}"
+        (folder / CARD_FILE).write_text(text, encoding="utf-8")
 
     def keep() -> None:
         with writing(run):
-            native.write_folder(together.folder, lambda folder: _copy(best.folder, folder))
+            native.write_folder(together.folder, publish)
             _write(together, run / SCORES_FILE)
 
     here.first(keep)
@@ -139,18 +147,23 @@ def summarised(outcomes: Sequence[Outcome], run: Path, here: World) -> Outcome:
 
 
 def _mean(scores: Sequence[Scores]) -> Scores:
-    return {name: mean(one[name] for one in scores) for name in scores[0]}
+    return {name: mean(one[name] for one in scores) for name in _shared(scores)}
+
+
+def _shared(scores: Sequence[Scores]) -> list[str]:
+    """The names that all have: a label that one model never gives has no precision there."""
+    return [name for name in scores[0] if all(name in one for one in scores)]
 
 
 def _scores(bundle: Bundle, examples: list[Any]) -> list[Any]:
     task: Any = bundle.task
-    tokenizer = bundle.require_tokenizer()
-    found = raw_scores(bundle.model, task, examples, tokenizer, bundle.max_length)
-    return [scores for _, scores in found]
+    return scored(bundle.model, task, examples, bundle.require_tokenizer(), bundle.max_length)
 
 
 def _write(outcome: Outcome, file: Path) -> None:
-    file.write_text(json.dumps(outcome.as_dict(), indent=2) + "\n", encoding="utf-8")
+    """Without the folder's place, which is nobody's business where the model goes."""
+    kept = {name: value for name, value in outcome.as_dict().items() if name != "model"}
+    file.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class WindowConfig(BaseModel):
@@ -15,7 +15,16 @@ class WindowConfig(BaseModel):
     max_length: int | None = Field(default=None, ge=8)
     """Most tokens of a window, specials included; without it what the model reads."""
     stride: int = Field(default=32, ge=0)
-    """Tokens that two neighbouring windows of a longer text share."""
+    """Tokens that two neighbouring windows of a longer text share, at most half of what a window
+    holds of it."""
+
+
+_ONLY_FOR = {
+    "class_weights": ("single", "multi"),
+    "focal_gamma": ("single",),
+    "label_smoothing": ("single",),
+}
+"""Settings of the loss, by the kinds of labels that they are for."""
 
 
 class ClassificationConfig(WindowConfig):
@@ -38,6 +47,16 @@ class ClassificationConfig(WindowConfig):
     """Share of the target spread evenly over all labels (Szegedy et al. 2016)."""
     calibrate: bool = True
     """Fits a temperature on the validation data, and for several labels a threshold each."""
+
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> Self:
+        for name, kinds in _ONLY_FOR.items():
+            if (
+                self.kind not in kinds
+                and getattr(self, name) != type(self).model_fields[name].default
+            ):
+                raise ValueError(f"{name} has no effect with kind {self.kind}: leave it out")
+        return self
 
 
 class MultipleChoiceConfig(WindowConfig):

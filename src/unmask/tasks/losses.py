@@ -8,6 +8,9 @@ from torch.nn import functional
 
 from unmask.batch import IGNORED
 
+_LEAST = 1e-12
+"""Below it the slope of (1 - p)^gamma with a gamma below 1 is too steep to be a number."""
+
 
 def cross_entropy(
     logits: Tensor,
@@ -34,7 +37,8 @@ def cross_entropy(
     )  # (M,)
     if focal_gamma:
         truth = functional.cross_entropy(wide, labels, reduction="none", ignore_index=IGNORED)
-        plain = plain * (1.0 - torch.exp(-truth)) ** focal_gamma
+        missing = (-torch.expm1(-truth)).clamp_min(_LEAST)  # (M,) 1 - p
+        plain = plain * missing**focal_gamma
     if class_weights is not None:
         plain = plain * _weights(labels, class_weights)
     return plain.sum()

@@ -57,6 +57,17 @@ def raw_scores(
             start += len(parts)
 
 
+def scored(
+    model: Model,
+    task: LabelledTask[_Example, _Scores],
+    examples: Iterable[_Example],
+    tokenizer: Tokenizer,
+    longest: int,
+) -> list[_Scores]:
+    """The scores alone, all held at once."""
+    return [scores for _, scores in raw_scores(model, task, examples, tokenizer, longest)]
+
+
 def _chunks(examples: Iterable[_Example]) -> Iterator[list[_Example]]:
     chunk: list[_Example] = []
     size = 0

@@ -182,7 +182,7 @@ class QuestionAnswering:
         scores: Sequence[SpanScores],
         bootstrap: Bootstrap,
     ) -> dict[str, Interval]:
-        """Those of all questions, of those with an answer and of those without."""
+        """Those of all questions, of those with and without an answer, and of each type."""
         graded = qa_scores.graded(examples, scores, self._threshold)
         return squad.score_intervals(graded, bootstrap)
 

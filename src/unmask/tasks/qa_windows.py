@@ -81,7 +81,7 @@ def windows_of(
     head = np.concatenate([[special.cls], question, [special.sep]])
     room = longest - len(head) - 1
     windows: list[Window] = []
-    for start, stop in spans(len(context.ids), room, min(stride, room // 2)):
+    for start, stop in spans(len(context.ids), room, stride):
         input_ids = np.concatenate([head, context.ids[start:stop], [special.sep]])
         places = np.full((len(input_ids), 2), NOWHERE, dtype=np.int64)
         places[len(head) : -1] = context.places[start:stop]

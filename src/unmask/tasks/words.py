@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from unmask.batch import IGNORED
 from unmask.data.labelled.examples import TaggedExample
-from unmask.errors import UsageError
 from unmask.text.normalise import replace_surrogates
 from unmask.text.special import SpecialIds
 from unmask.text.tokenizer import Tokenizer
@@ -75,17 +74,10 @@ def windows(words: Words, special: SpecialIds, longest: int, stride: int) -> lis
 
     Each word is judged in one window: where the lesser of its contexts on both sides, counted in
     tokens of the window, is greatest; the earlier one if they are equal. A word that no window
-    holds is cut.
-
-    Raises:
-        UsageError: The stride leaves no room to go on.
+    holds is cut. At most half of a window is shared.
     """
     room = longest - 2
-    if stride >= room:
-        raise UsageError(
-            f"stride: {stride} shared tokens, but a window has only {room} for the text; set a "
-            "smaller stride or a larger max_length."
-        )
+    stride = min(stride, room // 2)
     words = words.cut(room)
     ends = np.cumsum(words.sizes)
     starts = ends - words.sizes

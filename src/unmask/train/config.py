@@ -91,6 +91,11 @@ class FinetuningConfig(TrainConfig):
     batch_size: int = Field(default=16, ge=1)
     """Sequences per optimizer step, over all micro-batches and processes; of 16 and 32, 16 was the
     better on a thousand labels (docs/log.md)."""
+    steps: int | None = Field(default=None, ge=1)
+    """Budget in optimizer steps, instead of `epochs` or `minutes`."""
+    evaluate_every: int = Field(default=200, ge=1)
+    """Optimizer steps between two evaluations on the validation examples; without it
+    `evaluations_per_epoch` decides."""
     epochs: float = Field(default=3.0, gt=0.0)
     """Budget in passes over the training examples, unless `steps` or `minutes` is set."""
     evaluations_per_epoch: float = Field(default=1.0, gt=0.0)

@@ -22,7 +22,11 @@ _MOST_SAID = 5
 class RunLog:
     """Averages the steps between two lines and writes each line at once to metrics.jsonl."""
 
-    def __init__(self, run: Path, config: TrainConfig, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, run: Path, config: TrainConfig, say: Callable[[str], None], metric: str | None = None
+    ) -> None:
+        """`metric` is the score by which weights are chosen: it is said first."""
+        self._metric = metric
         self._path = run / METRICS_FILE
         self._config = config
         self._say = say
@@ -68,7 +72,8 @@ class RunLog:
     def evaluation(self, state: RunState, scores: dict[str, float]) -> None:
         """Writes and says held-out scores."""
         self._write(state, {f"validation_{name}": value for name, value in scores.items()})
-        said = [name for name in scores if "/" not in name][:_MOST_SAID]
+        others = (name for name in scores if "/" not in name and name != self._metric)
+        said = [*(name for name in scores if name == self._metric), *others][:_MOST_SAID]
         figures = "  ".join(f"{name} {shown(scores[name], 3)}" for name in said)
         self._say(f"step {state.global_step:>6}  held out: {figures}")
         self._since = (time.monotonic(), state.num_tokens)

@@ -236,5 +236,8 @@ def _past_the_fault(state: RunState, keeper: Keeper) -> RunState:
     earlier.stage, earlier.cursor = state.stage, state.cursor
     earlier.skipped_steps, earlier.rollbacks = state.skipped_steps, state.rollbacks + 1
     earlier.skipped_in_a_row = 0
+    # The best weights are kept apart from checkpoints, so what is known of them stays true.
+    earlier.best_score, earlier.best_step = state.best_score, state.best_step
+    earlier.evaluations_since_best = state.evaluations_since_best
     earlier.seconds, earlier.cpu_seconds = state.seconds, state.cpu_seconds
     return earlier

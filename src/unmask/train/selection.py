@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,7 +28,8 @@ def chosen(
     """Keeps the weights if they are the best so far; whether that was waited for long enough."""
     if selection is None:
         return False
-    score = scores[selection.metric]
+    # A score of a label that was never given, such as its precision, is not there at all.
+    score = scores.get(selection.metric, -math.inf)
     if state.best_score is None or score > state.best_score:
         state.best_score, state.best_step, state.evaluations_since_best = (
             score,

@@ -99,7 +99,7 @@ def test_the_first_trial_is_what_finetune_does_by_itself(
 
     tuned = tune(train_file, tiny_encoder, tmp_path / "search", recipe, say=hush)
 
-    assert tuned.best.parameters == {"learning_rate": 3e-4, "batch_size": 32, "epochs": 3}
+    assert tuned.best.parameters == {"learning_rate": 3e-4, "batch_size": 16, "epochs": 3}
     assert tuned.importances == {}
     assert not (tmp_path / "search" / "importance.png").exists()
 

@@ -146,8 +146,13 @@ def test_reports_are_means_by_the_published_rules(
             expected[f"{prefix}total"] = len(chosen)
     assert scores(given, cases) == pytest.approx(expected)
     intervals = score_intervals(grade(given, cases), Bootstrap(num_resamples=200))
+    types = {
+        f"{metric}/{kind}": value
+        for kind, figures in by_type(grade(given, cases)).items()
+        for metric, value in figures.items()
+    }
     assert {name: interval.value for name, interval in intervals.items()} == pytest.approx(
-        {name: value for name, value in expected.items() if "total" not in name}
+        {name: value for name, value in (expected | types).items() if "total" not in name}
     )
 
 

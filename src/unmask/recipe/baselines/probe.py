@@ -16,7 +16,7 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.data.windows import Window
 from unmask.nn import pooling
 from unmask.recipe.baselines.linear import SEED, Features
-from unmask.tasks.predicting import raw_scores
+from unmask.tasks.predicting import scored
 from unmask.tasks.task import LabelledTask, Outputs
 from unmask.text.tokenizer import Tokenizer
 
@@ -111,5 +111,4 @@ def standardised(
 
 def _read(reader: Means, examples: Sequence[Any], base: Bundle) -> list[Floats]:
     task: Any = reader  # has of a task what reading takes
-    found = raw_scores(base.model, task, examples, base.require_tokenizer(), base.max_length)
-    return [vectors for _, vectors in found]
+    return scored(base.model, task, examples, base.require_tokenizer(), base.max_length)

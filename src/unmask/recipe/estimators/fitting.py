@@ -25,7 +25,7 @@ from unmask.recipe.config import Finetune
 from unmask.recipe.examples import SPLIT_SEED, Examples
 from unmask.recipe.finetune import finetune_examples
 from unmask.recipe.together import silent
-from unmask.tasks.predicting import raw_scores
+from unmask.tasks.predicting import scored
 from unmask.tasks.task import LabelledTask
 from unmask.text.tokenizer import Tokenizer
 
@@ -148,9 +148,7 @@ class FineTuningEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     def _raw_scores(self, examples: list[Any]) -> list[Any]:
         bundle, task = self.bundle_, self._fitted_task
-        tokenizer = bundle.require_tokenizer()
-        found = raw_scores(bundle.model, task, examples, tokenizer, bundle.max_length)
-        return [scores for _, scores in found]
+        return scored(bundle.model, task, examples, bundle.require_tokenizer(), bundle.max_length)
 
     def _as_recipe(self, settings: Mapping[str, Any]) -> Finetune:
         """The parameters as a recipe.

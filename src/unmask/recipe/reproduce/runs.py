@@ -116,5 +116,5 @@ def runs_of(
     for table in tables:
         for row in TABLES[table].rows:
             if row.data in files:
-                for seed in range(seeds or row.seeds):
+                for seed in range(row.seeds if seeds is None else seeds):
                     yield Run(table, row, seed, files[row.data], output)

@@ -79,6 +79,10 @@ class Tune(Finetune):
                 "seeds afterwards: unmask finetune --recipe best.toml --seeds N"
             )
         given = self.given()
+        if idle := [name for name in ("adaptation", "baselines", "pictures") if name in given]:
+            raise ValueError(
+                f"{idle[0]}: trials have none; set it for unmask finetune --recipe best.toml"
+            )
         for name in self.space.model_fields_set & _fixed(given):
             place = ".".join(_PLACES[name])
             if getattr(self.space, name) is not None:

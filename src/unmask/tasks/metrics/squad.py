@@ -60,23 +60,29 @@ def by_type(graded: Graded) -> dict[str, dict[str, float]]:
 
 
 def score_intervals(graded: Graded, bootstrap: Bootstrap) -> dict[str, Interval]:
-    """`exact` and `f1`, of all questions and as `HasAns_...` and `NoAns_...`, with their intervals.
+    """`exact` and `f1` with their intervals: of all questions, as `HasAns_...` and `NoAns_...`, and
+    as `.../TYPE` of each type of question.
 
     A resample without questions of a kind does not count for that kind.
 
     Raises:
         DataError: No questions.
     """
-    everyone = np.ones(len(graded.ids), dtype=np.bool_)
-    kinds = np.stack((everyone, graded.has_answer, ~graded.has_answer), axis=1).astype(np.float64)
+    types = np.array(graded.types)
+    members = {"{}": np.ones(len(graded.ids), dtype=np.bool_)}
+    members |= {"HasAns_{}": graded.has_answer, "NoAns_{}": ~graded.has_answer}
+    members |= {f"{{}}/{name}": types == name for name in QUESTION_TYPES if name in types}
+    kinds = np.stack(list(members.values()), axis=1).astype(np.float64)  # (questions, K)
     parts = (kinds, kinds * graded.exact[:, None], kinds * graded.f1[:, None])
 
     def figures(sums: Floats) -> dict[str, Floats]:
-        total, *found = np.split(sums, 3, axis=1)  # (R, 3) each
+        total, *found = np.split(sums, 3, axis=1)  # (R, K) each
         return {
-            prefix + metric: np.where(total[:, i] > 0, quotient(points[:, i], total[:, i]), np.nan)
+            pattern.format(metric): np.where(
+                total[:, i] > 0, quotient(points[:, i], total[:, i]), np.nan
+            )
             for metric, points in zip(("exact", "f1"), found, strict=True)
-            for i, prefix in enumerate(("", "HasAns_", "NoAns_"))
+            for i, pattern in enumerate(members)
         }
 
     return sum_intervals(np.concatenate(parts, axis=1), figures, bootstrap)

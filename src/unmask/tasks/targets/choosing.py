@@ -24,6 +24,8 @@ def begin(config: ClassificationConfig, examples: Sequence[TextExample]) -> Targ
     Raises:
         DataError: Unlabelled examples, or nothing to tell apart.
     """
+    if not examples:
+        raise DataError("no examples to learn from; expected at least two.")
     if config.kind == "regression":
         return Number()
     counts = Counter(name for example in examples for name in names(example))
@@ -35,7 +37,8 @@ def begin(config: ClassificationConfig, examples: Sequence[TextExample]) -> Targ
     labels, balanced = in_order(counts), config.class_weights == "balanced"
     total = len(examples)
     if config.kind == "multi":
-        ratios = tuple((total - counts[name]) / counts[name] for name in labels)
+        # A label that every example has still counts: one example without it is taken as given.
+        ratios = tuple(max(total - counts[name], 1) / counts[name] for name in labels)
         return SeveralLabels(labels, ratios if balanced else None)
     shares = tuple(total / (len(labels) * counts[name]) for name in labels)
     return OneLabel(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unmask.data.labelled.examples import TextExample
 from unmask.tasks import losses
-from unmask.tasks.metrics import multi_label, thresholds
+from unmask.tasks.metrics import calibration, multi_label, thresholds
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
 from unmask.tasks.targets.labels import names, number_of
 from unmask.tasks.targets.protocol import Floats
@@ -30,6 +30,8 @@ class SeveralLabels:
     """(K,) what a label that is there counts in the loss; None where all decisions count alike."""
     thresholds: tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...] | None = None
     """(K,) probabilities from which a label is given; None means 0.5."""
+    temperature: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
+    """What logits are divided by, so that probabilities mean what they say (Guo et al. 2017)."""
 
     problem_type = "multi_label_classification"
     metric = "f1_macro"
@@ -47,36 +49,46 @@ class SeveralLabels:
 
     def loss(self, logits: Tensor, rows: Tensor) -> Tensor:
         """Binary cross-entropy."""
-        weights = None if self.positive_weights is None else torch.tensor(self.positive_weights)
+        weights = (
+            None
+            if self.positive_weights is None
+            else torch.tensor(self.positive_weights, device=logits.device)
+        )
         return losses.binary_cross_entropy(logits, rows, weights)
 
     def decode(self, logits: Floats) -> Prediction:
         """The `labels` given, and the `scores` of all."""
-        found = special.expit(np.asarray(logits, np.float64))
+        found = self._probabilities(logits)
         given = [name for name, is_given in zip(self.labels, found >= self._limits(), strict=True)
                  if is_given]  # fmt: skip
         return {"labels": given, "scores": dict(zip(self.labels, found.tolist(), strict=True))}
 
     def score(self, rows: NDArray[np.generic], logits: Floats) -> dict[str, float]:
         """See `metrics.multi_label`."""
-        found = special.expit(np.asarray(logits, np.float64))
+        found = self._probabilities(logits)
         return multi_label.scores(rows, found, self.labels, self._limits())
 
     def intervals(
         self, rows: NDArray[np.generic], logits: Floats, bootstrap: Bootstrap
     ) -> dict[str, Interval]:
         """See `metrics.multi_label`."""
-        found = special.expit(np.asarray(logits, np.float64))
+        found = self._probabilities(logits)
         return multi_label.score_intervals(rows, found, self.labels, self._limits(), bootstrap)
 
     def tuned(self, rows: NDArray[np.generic], logits: Floats) -> Self:
-        """With a threshold for each label."""
-        found = special.expit(np.asarray(logits, np.float64))
-        return replace(self, thresholds=tuple(thresholds.best_thresholds(rows, found)))
+        """With a temperature, and a threshold for each label's probability under it."""
+        temperature = calibration.fit_sigmoid_temperature(logits, rows)
+        cooled = replace(self, temperature=temperature)
+        found = cooled._probabilities(logits)
+        return replace(cooled, thresholds=tuple(thresholds.best_thresholds(rows, found)))
 
     def stored(self) -> dict[str, Any]:
         """All fields."""
         return asdict(self)
+
+    def _probabilities(self, logits: Floats) -> Floats:
+        found: Floats = special.expit(np.asarray(logits, np.float64) / self.temperature)
+        return found
 
     def _limits(self) -> Floats:
         return np.array(self.thresholds or [0.5] * len(self.labels))
