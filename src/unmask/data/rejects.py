@@ -70,6 +70,8 @@ class Rejects:
         self.notes: Counter[str] = Counter()
         self.first: list[Reject] = []
         """The first three, for messages."""
+        self.first_of: dict[str, Reject] = {}
+        """The first of each kind."""
         self.path = path
         self._max_rate = max_rate
         self._setting = setting
@@ -108,6 +110,7 @@ class Rejects:
         )
         self.num_records += 1
         self.reasons[kind] += 1
+        self.first_of.setdefault(kind, reject)
         if len(self.first) < 3:
             self.first.append(reject)
         if self._file is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -342,14 +343,74 @@ def test_a_path_must_be_one_file(tmp_path: Path, read: Read) -> None:
         read(read_texts, tmp_path)
 
 
-def test_a_broken_off_file_keeps_what_is_whole(
+def test_a_broken_off_file_is_not_taken_for_the_whole(
     write: Write, read: Read, compress: Callable[[bytes], bytes]
 ) -> None:
     rows = "".join(f"text number {i * i * 7919 % 1000003}\t{i % 2}\n" for i in range(5000))
     content = compress(f"text\tlabel\n{rows}".encode())
-    examples, rejects = read(read_texts, write("a.tsv.gz", content[: len(content) // 2]))
-    assert 1000 < len(examples) < 4000
-    assert rejects.reasons == {"broken file": 1}
+    path = write("a.tsv.gz", content[: len(content) // 2])
+    with pytest.raises(DataError) as caught:
+        read(read_texts, path, max_reject_rate=1.0)
+    assert str(caught.value).startswith(
+        f"{path}: broken file: the compressed file ends too early, after "
+    )
+
+
+def test_a_parquet_file_that_breaks_off_is_not_taken_for_the_whole(
+    tmp_path: Path, read: Read
+) -> None:
+    path = tmp_path / "a.parquet"
+    noise = [os.urandom(20).hex() for _ in range(20_000)]
+    rows = pa.table({"text": noise, "label": [i % 2 for i in range(20_000)]})
+    parquet.write_table(rows, path, row_group_size=1000)
+    content = path.read_bytes()
+    half = len(content) // 2
+    path.write_bytes(content[:half] + bytes(20_000) + content[half + 20_000 :])
+    with pytest.raises(DataError, match=r"a\.parquet: broken file: .*, after [\d,]+ records\."):
+        read(read_texts, path, max_reject_rate=1.0)
+
+
+@pytest.mark.parametrize(
+    ("faulty", "line"),
+    [
+        ('"text 20,1\n', 21),
+        ('"text 20,1\n' + "".join(f"text {i},1\n" for i in range(20)) + '"a, b",1\n', 21),
+        ('"two\nlines","1\n', 22),
+        ('a "quoted" word,"a ""doubled"" one\n', 21),
+    ],
+    ids=["to the end", "to another quote", "after a field of two lines", "after other quotes"],
+)
+def test_a_quote_that_does_not_end_is_no_single_reject(
+    write: Write, read: Read, faulty: str, line: int
+) -> None:
+    good = [f"text {i},{i % 2}\n" for i in range(1000)]
+    path = write("a.csv", "".join(["text,label\n", *good[:19], faulty, *good[20:]]))
+    with pytest.raises(DataError) as caught:
+        read(read_texts, path, max_reject_rate=1.0)
+    assert str(caught.value).startswith(f"{path}:{line}: a quote opens here and does not end")
+    assert "--data.quoting none" in str(caught.value)
+    assert len(read(read_texts, path, quoting="none")[0]) >= 998
+
+
+def test_an_open_quote_in_the_header_or_of_many_bytes_is_named(write: Write, read: Read) -> None:
+    with pytest.raises(DataError, match=r"a\.csv:1: a quote opens here"):
+        read(read_texts, write("a.csv", '"text,label\na,1\n'))
+    rows = 'text,label\na,1\n"b,1\n' + "c,1\n" * 1000
+    with pytest.raises(DataError, match=r"b\.csv:3: a quote opens here"):
+        read(read_texts, write("b.csv", rows), max_line_bytes=1024)
+
+
+def test_a_quote_inside_a_field_costs_its_record_alone(write: Write, read: Read) -> None:
+    path = write("a.csv", 'text,label\n"a\nsaid "so" twice",1\nb,0\n')
+    examples, rejects = read(read_texts, path)
+    assert ([e.text for e in examples], rejects.reasons) == (["b"], {"broken row": 1})
+
+
+def test_a_carriage_return_in_an_unquoted_line_is_text(write: Write, read: Read) -> None:
+    path = write("a.tsv", "text\tlabel\r\na\rb\t1\r\n\r\nc\t0\r\n")
+    examples, rejects = read(read_texts, path)
+    assert [(e.text, e.label) for e in examples] == [("a\rb", "1"), ("c", "0")]
+    assert len(rejects) == 0
 
 
 def test_too_many_rejects_stop_with_the_first_places(write: Write, read: Read) -> None:

@@ -18,7 +18,7 @@ from unmask.data.labelled.examples import (
     TextExample,
 )
 from unmask.data.labelled.files import LabelledFile, find
-from unmask.data.labelled.tables import Table, empty, open_table
+from unmask.data.labelled.tables import Table, broken, empty, open_table
 from unmask.data.labelled.words import from_table as words_of
 from unmask.data.rejects import Rejects
 from unmask.data.sources import Source
@@ -97,13 +97,19 @@ def checked(source: Source, examples: Iterator[E], rejects: Rejects) -> Iterator
     """The examples; at the end, whether there were enough good ones, and what was done to them.
 
     Raises:
-        DataError: Too many rejects, or no example at all.
+        DataError: The file breaks off, too many rejects, or no example at all.
     """
     before = rejects.notes.copy()
+    num_broken = rejects.reasons["broken file"]
     is_empty = True
     for example in examples:
         is_empty = False
         yield example
+    if rejects.reasons["broken file"] > num_broken:
+        why = (
+            rejects.first_of["broken file"].reason.removeprefix("broken file: ").partition("; ")[0]
+        )
+        raise broken(source, why, rejects.num_records - 1)
     rejects.check()
     if is_empty:
         raise empty(source, rejects)

@@ -54,7 +54,7 @@ def open_table(
     `is_header` tells whether a first row of CSV or TSV names the columns, where that is not set.
 
     Raises:
-        DataError: No rows at all, or a header or file that cannot be read.
+        DataError: No rows at all, or a header, a quote or a file that cannot be read.
     """
     if file.format in ("csv", "tsv"):
         return _delimited(file, config, rejects, is_header)
@@ -91,6 +91,14 @@ def empty(source: Source, rejects: Rejects) -> DataError:
     )
 
 
+def broken(source: Source, why: str, num_records: int) -> DataError:
+    """The error of a file that breaks off; the records before are no sample of the whole."""
+    return DataError(
+        f"{source}: broken file: {why}, after {num_records:,} records. Copy or write it again: "
+        "part of a file is not taken for the whole."
+    )
+
+
 def _delimited(
     file: LabelledFile,
     config: LabelledConfig,
@@ -99,7 +107,8 @@ def _delimited(
 ) -> Table:
     quoted = config.quoting == "csv" or (config.quoting == "auto" and file.format == "csv")
     delimiter = "," if file.format == "csv" else "\t"
-    records = rows(file.source, config.max_line_bytes, rejects, delimiter=delimiter, quoted=quoted)
+    found = rows(file.source, config.max_line_bytes, rejects, delimiter=delimiter, quoted=quoted)
+    records = (_closed(file.source, record) for record in found)
     filled = (record for record in records if record.fields or record.fault)
     first = next(filled, None)
     if first is None:
@@ -119,6 +128,21 @@ def _delimited(
         )
     names = tuple(name.strip() for name in first.fields)
     return Table(file.source, names, True, _good(file.source, filled, first, delimiter, rejects))
+
+
+def _closed(source: Source, record: Row) -> Row:
+    """The record, unless one reject would stand for all that an open quote has swallowed.
+
+    Raises:
+        DataError: It has such a quote.
+    """
+    if record.open_quote is not None:
+        raise DataError(
+            f"{source}:{record.open_quote}: a quote opens here and does not end where a field may, "
+            "so what follows cannot be told apart into rows. Close it (inside quotes a quote is "
+            "doubled), or set --data.quoting none if quotes mean nothing in this file."
+        )
+    return record
 
 
 def _good(
@@ -218,9 +242,7 @@ def _records(
                     yield from _one_by_one(file, batch, record, rejects)
                 record += batch.num_rows
         except (pa.ArrowException, OSError) as error:
-            first_line = str(error).split("\n")[0]
-            detail = f"{first_line}; the {record} records before were kept"
-            rejects.add(str(file), None, "broken file", detail)
+            raise broken(file.source, str(error).split("\n")[0], record) from error
     rejects.bytes_read += file.source.num_bytes
 
 
