@@ -344,6 +344,8 @@ def test_a_model_adapts_to_text_of_the_domain_first(
     from unmask.recipe.keeper import weights_sha256
 
     assert stored["identity"]["pretrained"] == weights_sha256(adapted.model.encoder)
+    card = (run / "model" / "README.md").read_text()
+    assert f"encoder of `{pretrained.name}, adapted to domain.txt`" in card
     unlabelled.write_text("another text", encoding="utf-8")
     with pytest.raises(UsageError, match=r"is being adapted to domain\.txt, now another text"):
         finetune(train, pretrained, run, settings, adapt_to=unlabelled, resume=True)

@@ -36,6 +36,15 @@ def load(model: Path | str) -> Bundle:
     return bundle
 
 
+def name_of(model: Path | str) -> str:
+    """What a model is called without telling of somebody's disk: its folder's name, or hub id."""
+    path = Path(model)
+    if not path.exists():
+        return str(model)
+    named = [part for part in path.absolute().parts if part != native.MODEL_FOLDER]
+    return named[-1]
+
+
 def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say) -> Bundle:
     """The pretrained encoder under a fresh head, which depends on the seed alone."""
     generator = torch.Generator().manual_seed(recipe.train.seed)

@@ -10,6 +10,7 @@ from typing import Any
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import UsageError
 from unmask.recipe.adapt import adapt
+from unmask.recipe.beginning import name_of
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples, read, read_both, reading_config
 from unmask.recipe.hearing import Listen
@@ -56,9 +57,13 @@ def finetune(
     files = train_file, validation, test
     with _begun(recipe, run, say, resume=resume) as (here, heard):
         examples, tests = here.first(lambda: _read_all(recipe, *files, config, run, heard))
+        called = name_of(model)
         if adapt_to is not None:
+            called += f", adapted to {Path(adapt_to).name}"
             model = adapt(Path(adapt_to), model, run, recipe, here, heard)
-        return _train_seeds(recipe, model, examples, tests, run, here, heard, None, resume=resume)
+        return _train_seeds(
+            recipe, model, examples, tests, run, here, heard, None, called=called, resume=resume
+        )
 
 
 def finetune_examples(
@@ -80,7 +85,18 @@ def finetune_examples(
     """
     run = Path(output)
     with _begun(recipe, run, say, resume=resume) as (here, heard):
-        return _train_seeds(recipe, model, examples, None, run, here, heard, listen, resume=resume)
+        return _train_seeds(
+            recipe,
+            model,
+            examples,
+            None,
+            run,
+            here,
+            heard,
+            listen,
+            called=name_of(model),
+            resume=resume,
+        )
 
 
 def _read_all(
@@ -131,6 +147,7 @@ def _train_seeds(
     say: Say,
     listen: Listen | None,
     *,
+    called: str,
     resume: bool,
 ) -> Outcome:
     """A run for each seed, and what they come to together."""
@@ -146,6 +163,7 @@ def _train_seeds(
             here,
             say,
             listen,
+            called=called,
             resume=resume,
         )
         for seed in range(recipe.train.seed, recipe.train.seed + recipe.seeds)

@@ -48,9 +48,13 @@ def train_once(
     say: Say,
     listen: Listen | None,
     *,
+    called: str,
     resume: bool,
 ) -> Outcome:
-    """One run with one seed: trained, tuned on the validation examples, measured, published."""
+    """One run with one seed: trained, tuned on the validation examples, measured, published.
+
+    `called` is what the card calls the model.
+    """
     base = load(model)
     pretrained = weights_sha256(base.model.encoder)
     bundle = begin(recipe, base, task, say)
@@ -84,7 +88,9 @@ def train_once(
     keeper.load_best()
     tuned = here.first(lambda: task.tuned(examples.validation, judged(examples.validation)))
     finished = replace(bundle, task=tuned)
-    return here.first(lambda: conclude(keeper, recipe, finished, load(model), examples, tests))
+    return here.first(
+        lambda: conclude(keeper, recipe, finished, load(model), examples, tests, called)
+    )
 
 
 def _train(

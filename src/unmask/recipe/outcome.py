@@ -67,8 +67,12 @@ def conclude(
     base: Bundle,
     examples: Examples,
     tests: list[Any] | None,
+    called: str,
 ) -> Outcome:
-    """Measures the finished model, beside what its pretrained `base` gives, and publishes it."""
+    """Measures the finished model, beside what its pretrained `base` gives, and publishes it.
+
+    `called` is what the card calls the base.
+    """
     task: Any = bundle.task
     measured = tests if tests is not None else examples.validation
     validation = _scores(bundle, examples.validation)
@@ -98,19 +102,12 @@ def conclude(
         drawn: list[Path] = []
         if recipe.pictures:
             drawn = draw(task, measured, found, metrics, outcome.metric, folder)
-        text = card(recipe, bundle, outcome, drawn, _name(base), sizes)
+        text = card(recipe, bundle, outcome, drawn, called, sizes)
         (folder / CARD_FILE).write_text(text, encoding="utf-8")
         _write(outcome, folder / SCORES_FILE)
 
     keeper.publish(bundle, add)
     return outcome
-
-
-def _name(base: Bundle) -> str:
-    """What a model is called without telling of somebody's disk."""
-    parts = [] if base.folder is None else list(base.folder.parts)
-    named = [part for part in parts if part != native.MODEL_FOLDER]
-    return named[-1] if named else "a pretrained model"
 
 
 def summarised(outcomes: Sequence[Outcome], run: Path, here: World) -> Outcome:
