@@ -94,6 +94,31 @@ def test_texts_come_from_files_and_of_pairs_the_first(
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("texts.txt", b"a cat\ncaf\xe9\n"),
+        ("pairs.tsv", b"sentence1\tsentence2\na cat\ta dog\na cat\n"),
+    ],
+)
+def test_records_that_cannot_be_read_are_told_of(
+    name: str,
+    content: bytes,
+    judge: Path,
+    run: Callable[..., Any],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+
+    said = run("predict", judge, "--input", file, "--json")
+
+    assert (said.code, len(documents(said.out))) == (0, 1)
+    assert f"{file}: 1 of 2 records cannot be read" in caplog.text
+    assert f"left out, the first at {file}:" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--candidate-labels", "cat"], "candidate_labels: only 'cat'; expected at least two"),

@@ -11,7 +11,7 @@ import pytest
 
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import UsageError
-from unmask.recipe.examples import Examples, read, read_both, reading_config
+from unmask.recipe.examples import Examples, examined, read, read_both, reading_config
 from unmask.tasks.config import ClassificationConfig, TaggingConfig
 
 TEXTS = [f"{i}\ta film {i}\t{'yes' if i % 2 else 'no'}" for i in range(20)]
@@ -178,4 +178,24 @@ def test_a_file_without_a_list_of_rejects_names_the_first(
         found = read("classification", file, LabelledConfig())
 
     assert len(found) == 20
-    assert f"2 of 22 records cannot be read and are left out, the first at {file}:22" in caplog.text
+    told = "2 of 22 records cannot be read (1 empty text, 1 missing column) and are left out"
+    assert f"{file}: {told}, the first at {file}:22 (empty text)." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("bad", "rate", "severity"), [(10, 0.001, "error"), (9, 0.0, "warning"), (10, 0.5, "warning")]
+)
+def test_doctor_calls_an_error_what_a_run_stops_at(
+    bad: int, rate: float, severity: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.tsv"
+    file.write_text(table(*[f"{20 + i}\ta film" for i in range(bad)]), encoding="utf-8")
+    config = LabelledConfig(max_reject_rate=rate)
+
+    first, *_ = examined("classification", file, (), config, None)
+
+    assert first.severity == severity
+    assert f"{bad} of {20 + bad} records cannot be read" in first.what
+    assert (f"more than --data.max-reject-rate {rate:g} allows" in first.why) == (
+        severity == "error"
+    )

@@ -76,6 +76,8 @@ def predict(
     for name, answer in _answers(bundle, asked, candidate_labels, zero_shot or ZeroShotConfig()):
         print(_as_json(name, answer) if json else f"{name:>6}  {_shown(answer)}")
     rejects.check()
+    if input is not None:
+        rejects.warn_of_first(input)
 
 
 def _refuse_without_labels(candidate_labels: str | None, zero_shot: ZeroShotConfig | None) -> None:

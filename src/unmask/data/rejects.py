@@ -37,11 +37,18 @@ class Reject:
     """Line or record in the source, counted from 1; None is the whole source."""
     reason: str
     excerpt: str
+    unit: str = "line"
+    """What `record` counts, see `Rejects.units`; not written to the list."""
 
     @property
     def place(self) -> str:
-        """Source and record, as an editor jumps to it."""
-        return self.source if self.record is None else f"{self.source}:{self.record}"
+        """Source and record, a line as an editor jumps to it."""
+        return self.source if self.record is None else place(self.source, self.record, self.unit)
+
+
+def place(source: str, record: int, unit: str) -> str:
+    """Where a record stands, for a message: `a.csv:7`, but `a.parquet: record 7`."""
+    return f"{source}:{record}" if unit == "line" else f"{source}: {unit} {record}"
 
 
 class Rejects:
@@ -72,6 +79,8 @@ class Rejects:
         """The first three, for messages."""
         self.first_of: dict[str, Reject] = {}
         """The first of each kind."""
+        self.units: dict[str, str] = {}
+        """What a record's number counts, of sources where it is no line: record, question."""
         self.path = path
         self._max_rate = max_rate
         self._setting = setting
@@ -106,7 +115,11 @@ class Rejects:
         if len(reason) > _REASON_CHARACTERS:  # a record may have a key as long as itself
             reason = reason[:_REASON_CHARACTERS] + "..."
         reject = Reject(
-            _writable(source), record, _writable(reason), _writable(text[:_EXCERPT_CHARACTERS])
+            _writable(source),
+            record,
+            _writable(reason),
+            _writable(text[:_EXCERPT_CHARACTERS]),
+            self.units.get(source, "line"),
         )
         self.num_records += 1
         self.reasons[kind] += 1
@@ -114,18 +127,23 @@ class Rejects:
         if len(self.first) < 3:
             self.first.append(reject)
         if self._file is not None:
-            self._file.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
+            listed = {name: value for name, value in asdict(reject).items() if name != "unit"}
+            self._file.write(json.dumps(listed, ensure_ascii=False) + "\n")
         hopeless = max(0.5, self._max_rate) * self.num_records
         if len(self) > _HOPELESS_AFTER and len(self) > hopeless:
             raise self._too_many()
+
+    def exceed(self, rate: float) -> bool:
+        """Whether a run that allows that rate would stop: more rejects, and at least 10."""
+        return len(self) > max(_ALWAYS_ALLOWED, rate * self.num_records)
 
     def check(self) -> None:
         """Says whether the whole input was good enough.
 
         Raises:
-            DataError: More rejects than the rate allows, and at least 10.
+            DataError: It was not, see `exceed`.
         """
-        if len(self) > max(_ALWAYS_ALLOWED, self._max_rate * self.num_records):
+        if self.exceed(self._max_rate):
             raise self._too_many()
 
     def explain(self, error: DataError, output: Path) -> DataError:
@@ -146,6 +164,19 @@ class Rejects:
                 "%s; what cannot is left out and listed in %s.%s",
                 self._counted(),
                 kept,
+                self._hint(),
+            )
+
+    def warn_of_first(self, source: Path | str) -> None:
+        """Logs one warning, with the first of them since no list is kept, if there are any."""
+        if self.first:
+            first = self.first[0]
+            logger.warning(
+                "%s: %s and are left out, the first at %s (%s).%s",
+                source,
+                self._counted(),
+                first.place,
+                first.reason,
                 self._hint(),
             )
 

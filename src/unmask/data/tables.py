@@ -226,6 +226,7 @@ def _parquet(source: Source, config: ReaderConfig, rejects: Rejects) -> Iterator
     from pyarrow import parquet
 
     record = 0
+    rejects.units[str(source)] = "record"
     with ExitStack() as stack:
         try:
             table = parquet.ParquetFile(seekable(source, stack), pre_buffer=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,8 +21,6 @@ from unmask.data.rejects import Rejects
 from unmask.errors import DataError, UsageError
 from unmask.tasks.config import ClassificationConfig, WindowConfig
 from unmask.tasks.registry import TASKS
-
-logger = logging.getLogger(__name__)
 
 SPLIT_SEED = 20181011
 """What is held out does not change with a run's seed, so that seeds compare (BERT's arXiv date)."""
@@ -64,16 +61,8 @@ def read(
         rejects.check()
     if kept is not None:
         rejects.warn(kept)
-    elif rejects.first:
-        first = rejects.first[0]
-        logger.warning(
-            "%s: %d of %d records cannot be read and are left out, the first at %s (%s)",
-            path,
-            len(rejects),
-            rejects.num_records,
-            first.place,
-            first.reason,
-        )
+    else:
+        rejects.warn_of_first(path)
     if not examples:
         raise DataError(f"{path}: holds no example; expected at least one.")
     return examples
@@ -145,7 +134,7 @@ def examined(
     for path in (train, *others):
         with Rejects(1.0, setting="--data.max-reject-rate") as rejects:
             splits[str(path)] = list(TASKS[task].read(path, config, rejects))
-        found += examine_reading(str(path), rejects)
+        found += examine_reading(str(path), rejects, config.max_reject_rate)
     bundle = None if model is None else native.load(model)
     learned = splits.pop(str(train))
     tokenizer = None if bundle is None else bundle.require_tokenizer()

@@ -241,13 +241,23 @@ def test_reading_is_examined_too(
 ) -> None:
     path = write("a.tsv", "gold_label\tsentence\n1\ta\n-\tb\n1\n")
     _, rejects = read(read_texts, path)
-    first, second = examine_reading("train", rejects)
+    first, second = examine_reading("train", rejects, 0.001)
     assert (first.severity, second.severity) == ("warning", "note")
     assert first.what == (
         f"train: 1 of 3 records cannot be read (missing column; first {path}:4: missing column: "
         "1 fields, expected 2 as in line 1)"
     )
     assert second.what == "train: 1 examples left out, without a label"
+
+
+def test_every_kind_of_reject_names_its_first_place(
+    write: Callable[[str, bytes | str], Path], read: Callable[..., tuple[list[Any], Rejects]]
+) -> None:
+    path = write("a.tsv", "text\tlabel\na\t1\n" + "b\n" * 4 + "c\t\n")
+    _, rejects = read(read_texts, path)
+    first, second = examine_reading("train", rejects, 0.001)
+    assert f"first {path}:3: missing column" in first.what
+    assert f"first {path}:7: no label" in second.what
 
 
 def test_half_a_million_examples_take_seconds(tokenizer: Tokenizer) -> None:

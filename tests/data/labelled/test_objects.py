@@ -51,8 +51,8 @@ def config(**settings: Any) -> LabelledConfig:
 
 def test_dicts_tuples_and_strings_are_texts(rejects: Rejects) -> None:
     expected = [
-        TextExample("1", "a", None, "x", None, "mine:1"),
-        TextExample("2", "b", None, "y", None, "mine:2"),
+        TextExample("1", "a", None, "x", None, "mine: record 1"),
+        TextExample("2", "b", None, "y", None, "mine: record 2"),
     ]
     dicts = [{"text": "a", "label": "x"}, {"label": "y", "text": "b", "more": 1}]
     for rows in (dicts, [("a", "x"), ("b", "y")], iter([("a", "x"), ["b", "y"]])):
@@ -76,7 +76,7 @@ def test_classes_of_a_dataset_get_their_names(rejects: Rejects) -> None:
     examples = list(texts_of(Dataset(features, rows), config(), rejects))
     assert [example.label for example in examples] == ["positive", "negative"]
     assert rejects.notes == {"left out, without a label": 1}
-    assert rejects.first[0].place == "data:4"
+    assert rejects.first[0].place == "data: record 4"
     assert rejects.first[0].reason.startswith("label out of range: `2`, expected `negative`")
     unlabelled = list(texts_of(Dataset(features, rows), config(labels="none"), rejects))
     assert [example.label for example in unlabelled] == [None] * 4

@@ -160,6 +160,14 @@ def test_a_context_of_a_million_characters(write: Write, read: Read) -> None:
     assert rejects.notes == {REALIGNED: 50}
 
 
+def test_a_faulty_question_is_told_by_its_number_not_as_a_line(write: Write, read: Read) -> None:
+    good = asked(0, ("France", 12))
+    path = write("a.json", squad(good, good))
+    _, rejects = read(read_questions, path)
+    assert rejects.first[0].place == f"{path}: question 2"
+    assert rejects.first[0].reason.endswith("`q0` stands in question 1 already")
+
+
 def test_tables_like_squads(write: Write, read: Read) -> None:
     answers: list[Any] = [
         {"text": ["France"], "answer_start": [12]},

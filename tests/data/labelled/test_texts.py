@@ -210,6 +210,21 @@ def test_bytes_that_are_not_utf8_are_rejects(write: Write, read: Read, tmp_path:
     assert rejects.first[0].reason.startswith("not UTF-8: byte 0xe9 at offset 3")
 
 
+@pytest.mark.parametrize(("name", "sign"), [("a.json", ": record "), ("a.jsonl", ":")])
+def test_formats_without_lines_number_their_records(
+    write: Write, read: Read, name: str, sign: str
+) -> None:
+    rows = [{"id": i % 2, "text": "a", "label": 1} for i in range(3)]
+    content = json.dumps(rows) if name == "a.json" else "\n".join(map(json.dumps, rows))
+    path = write(name, content)
+    examples, rejects = read(read_texts, path)
+    assert examples[1].place == f"{path}{sign}2"
+    assert rejects.first[0].place == f"{path}{sign}3"
+    assert f"stands in {'record' if name == 'a.json' else 'line'} 1 already" in (
+        rejects.first[0].reason
+    )
+
+
 def test_duplicate_ids_are_rejects_that_name_the_first(write: Write, read: Read) -> None:
     path = write("a.tsv", "id\ttext\tlabel\nx\ta\t1\ny\tb\t1\nx\tc\t1\n\td\t1\n")
     examples, rejects = read(read_texts, path)

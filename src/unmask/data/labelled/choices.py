@@ -43,10 +43,10 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
         DataError: A column that is not there.
     """
     found = _find_columns(table, config)
-    ids = Ids()
+    ids = Ids(table.unit)
     for line, values in table.rows:
         try:
-            example = _example(f"{table.source}:{line}", line, values, found, ids)
+            example = _example(table.place(line), line, values, found, ids)
         except Fault as fault:
             rejects.add(str(table.source), line, fault.kind, fault.detail, excerpt(values))
         else:

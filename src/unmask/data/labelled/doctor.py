@@ -47,9 +47,12 @@ def examine(
     return in_order(findings)
 
 
-def examine_reading(name: str, rejects: Rejects) -> list[Finding]:
-    """Findings about how a file was read: what was rejected, left out or mended, and how often."""
-    return in_order(_about_reading(name, rejects))
+def examine_reading(name: str, rejects: Rejects, max_reject_rate: float) -> list[Finding]:
+    """Findings about how a file was read: what was rejected, left out or mended, and how often.
+
+    More rejects than the rate allows are errors, for a run would stop at them.
+    """
+    return in_order(_about_reading(name, rejects, max_reject_rate))
 
 
 def in_order(findings: Iterator[Finding] | list[Finding]) -> list[Finding]:
@@ -57,16 +60,24 @@ def in_order(findings: Iterator[Finding] | list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: _ORDER[finding.severity])
 
 
-def _about_reading(name: str, rejects: Rejects) -> Iterator[Finding]:
+def _about_reading(name: str, rejects: Rejects, max_reject_rate: float) -> Iterator[Finding]:
+    stops = rejects.exceed(max_reject_rate)
+    why = "they are neither learnt nor measured"
+    fix = "repair them in the file, or set the columns and labels so that they can be read"
+    if stops:
+        why = (
+            f"a run stops at them: {len(rejects):,} in all, more than --data.max-reject-rate "
+            f"{max_reject_rate:g} allows"
+        )
+        fix += "; --data.max-reject-rate goes on without them"
     for reason, count in rejects.reasons.most_common():
-        first = next((reject for reject in rejects.first if reject.reason.startswith(reason)), None)
-        where = f"; first {first.place}: {first.reason}" if first is not None else ""
+        first = rejects.first_of[reason]
         yield Finding(
-            "warning",
+            "error" if stops else "warning",
             f"{name}: {count:,} of {rejects.num_records:,} records cannot be read "
-            f"({reason}{where})",
-            "they are neither learnt nor measured",
-            "repair them in the file, or set the columns and labels so that they can be read",
+            f"({reason}; first {first.place}: {first.reason})",
+            why,
+            fix,
         )
     for note, count in rejects.notes.most_common():
         yield Finding(

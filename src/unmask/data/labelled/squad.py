@@ -46,7 +46,8 @@ def read(file: LabelledFile, config: LabelledConfig, rejects: Rejects) -> Iterat
             else f"a {type(content).__name__}"
         )
         raise DataError(f"{file}:1: holds {found}. {_EXPECTED}.")
-    ids = Ids()
+    ids = Ids("question")
+    rejects.units[str(file)] = "question"
     for number, (path, title, context, entry) in enumerate(_entries(file, articles), 1):
         try:
             example = _example(
@@ -100,7 +101,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     impossible = columns.recognised(table, ("is_impossible",))
     title = columns.recognised(table, ("title",))
     id_ = columns.find(table, setting.id, columns.IDS)
-    ids = Ids()
+    ids = Ids(table.unit)
     for line, values in table.rows:
         entry = {"question": values[question], "id": line if id_ is None else values[id_]}
         try:
@@ -110,7 +111,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
             if impossible is not None and values[impossible] is not None:
                 entry["is_impossible"] = values[impossible]
             name = None if title is None or values[title] is None else str(values[title])
-            place = f"{table.source}:{line}"
+            place = table.place(line)
             example = _example(place, line, name, values[context], entry, config, ids, rejects)
         except Fault as fault:
             rejects.add(str(table.source), line, fault.kind, fault.detail, excerpt(values))

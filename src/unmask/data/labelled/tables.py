@@ -14,7 +14,7 @@ from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.files import LabelledFile, whole
 from unmask.data.lines import read_lines
 from unmask.data.plain import each
-from unmask.data.rejects import Rejects
+from unmask.data.rejects import Rejects, place
 from unmask.data.sources import BrokenStream, Source
 from unmask.data.tables import Row, rows, seekable
 from unmask.errors import DataError
@@ -36,11 +36,17 @@ class Table:
     """The columns; their numbers where the file has no header."""
     has_names: bool
     rows: Iterator[tuple[int, Values]]
-    """Each good row with its line or record, from 1; faulty ones go to the rejects."""
+    """Each good row with its number, from 1; faulty ones go to the rejects."""
     first: Values = ()
     """The first row of a table without names."""
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The classes that numbers in a column count, where the data itself says so."""
+    unit: str = "line"
+    """What a row's number counts: line, or record."""
+
+    def place(self, number: int) -> str:
+        """Where a row stands, for messages."""
+        return place(str(self.source), number, self.unit)
 
 
 def open_table(
@@ -60,25 +66,31 @@ def open_table(
         return _delimited(file, config, rejects, is_header)
     if file.format == "parquet":
         return _parquet(file, rejects)
-    objects = _listed(file, rejects) if file.format == "json" else _lined(file, config, rejects)
-    return of_objects(file.source, objects, rejects)
+    if file.format == "json":
+        return of_objects(file.source, _listed(file, rejects), rejects)
+    return of_objects(file.source, _lined(file, config, rejects), rejects, unit="line")
 
 
 def of_objects(
-    source: Source, objects: Iterator[tuple[int, Mapping[str, Any]]], rejects: Rejects
+    source: Source,
+    objects: Iterator[tuple[int, Mapping[str, Any]]],
+    rejects: Rejects,
+    *,
+    unit: str = "record",
 ) -> Table:
     """The table of JSON-like objects with their numbers; the columns are the first objects' keys.
 
     Raises:
         DataError: No objects at all.
     """
+    rejects.units[str(source)] = unit
     peeked = list(islice(objects, _PEEKED_OBJECTS))
     if not peeked:
         raise empty(source, rejects)
     names = tuple(dict.fromkeys(name for _, record in peeked for name in record))
     found = chain(peeked, objects)
     values = ((number, [record.get(name) for name in names]) for number, record in found)
-    return Table(source, names, True, values)
+    return Table(source, names, True, values, unit=unit)
 
 
 def empty(source: Source, rejects: Rejects) -> DataError:
@@ -221,7 +233,9 @@ def _parquet(file: LabelledFile, rejects: Rejects) -> Table:
             found = str(error).split("\n")[0]
             raise DataError(f"{file}: is no Parquet file that can be read ({found}).") from error
         names = tuple(opened.schema_arrow.names)
-        return Table(file.source, names, True, _records(file, opened, stack.pop_all(), rejects))
+        rejects.units[str(file)] = "record"
+        values = _records(file, opened, stack.pop_all(), rejects)
+        return Table(file.source, names, True, values, unit="record")
 
 
 def _records(

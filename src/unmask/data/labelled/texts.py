@@ -34,10 +34,12 @@ class TextColumns:
 class Ids:
     """Names for examples, each once."""
 
-    def __init__(self) -> None:
-        self._lines: dict[str, int] = {}
+    def __init__(self, unit: str = "line") -> None:
+        """`unit` is what the examples' numbers count."""
+        self._unit = unit
+        self._numbers: dict[str, int] = {}
 
-    def take(self, value: Any, line: int) -> str:
+    def take(self, value: Any, number: int) -> str:
         """The id that a value stands for.
 
         Raises:
@@ -46,9 +48,9 @@ class Ids:
         name = str(value).strip() if value is not None else ""
         if not name:
             raise Fault("no id")
-        first = self._lines.setdefault(name, line)
-        if first != line:
-            raise Fault("duplicate id", f"`{name[:80]}` stands in line {first} already")
+        first = self._numbers.setdefault(name, number)
+        if first != number:
+            raise Fault("duplicate id", f"`{name[:80]}` stands in {self._unit} {first} already")
         return name
 
 
@@ -116,10 +118,10 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     names = [table.names[number] for number in found.label]
     classes = table.class_names.get(names[0], ()) if len(names) == 1 else ()
     labels = LabelReader(config, names, classes) if names else None
-    ids = Ids()
+    ids = Ids(table.unit)
     for line, values in table.rows:
         try:
-            example = _example(table.source, line, values, found, labels, ids)
+            example = _example(table.place(line), line, values, found, labels, ids)
         except NoLabel:
             rejects.num_records += 1
             rejects.notes[LEFT_OUT] += 1
@@ -132,7 +134,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
 
 
 def _example(
-    source: Source,
+    place: str,
     line: int,
     values: Values,
     found: TextColumns,
@@ -152,7 +154,7 @@ def _example(
         second,
         label,
         None if group is None or group == "" else str(group),
-        f"{source}:{line}",
+        place,
     )
 
 

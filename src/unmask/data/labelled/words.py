@@ -51,7 +51,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     names = () if tags is None else table.class_names.get(table.names[tags], ())
     names = config.class_names or names
     id_ = columns.find(table, setting.id, columns.IDS)
-    ids = Ids()
+    ids = Ids(table.unit)
     for line, values in table.rows:
         try:
             text, spans = joined(_words(values[words]))
@@ -62,7 +62,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
             continue
         if check_text(text, table.source, line, rejects) is not None:
             rejects.num_records += 1
-            yield TaggedExample(name, text, spans, found, f"{table.source}:{line}")
+            yield TaggedExample(name, text, spans, found, table.place(line))
 
 
 def _words(value: Any) -> Values:
