@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 from collections import Counter
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmask.data.labelled.examples import Answer, QuestionExample, TaggedExample, TextExample
+from unmask.data.labelled.reading import read_choices, read_questions, read_tagged, read_texts
 from unmask.data.labelled.splitting import split
 from unmask.errors import DataError, UsageError
 
@@ -177,3 +179,40 @@ def test_what_cannot_be_split_is_an_error() -> None:
     for examples in ([], texts(["a"]), texts(["a", "b", "c"])):
         with pytest.raises(DataError, match="can be held out of"):
             split(examples, 0.3, 0)
+
+
+@pytest.mark.parametrize(
+    ("reader", "row"),
+    [
+        (read_tagged, {"tokens": ["a", "b"], "tags": ["O", "B-x"]}),
+        (read_choices, {"text": "t", "choices": ["a", "b"], "label": 1}),
+        (read_questions, {"question": "?", "context": "a b", "answers": []}),
+    ],
+    ids=["tagging", "multiple choice", "questions"],
+)
+def test_groups_of_a_table_are_whole_in_every_task(
+    reader: Any, row: dict[str, Any], write: Any, read: Any
+) -> None:
+    rows = [{**row, "who": f"author {i % 10}"} for i in range(100)]
+    path = write("a.jsonl", "\n".join(map(json.dumps, rows)))
+    found, _ = read(reader, path, columns={"group": "who"})
+    train, held_out = split(found, 0.2, 1)
+    authors = [{int(example.id) % 10 for example in part} for part in (train, held_out)]
+    assert [len(who) for who in authors] == [8, 2]
+    assert authors[0].isdisjoint(authors[1])
+
+
+@pytest.mark.parametrize(
+    ("reader", "name"),
+    [
+        (read_tagged, "a.conll"),
+        (read_tagged, "a.conllu"),
+        (read_texts, "a.trees"),
+        (read_questions, "a.json"),
+    ],
+)
+def test_a_group_is_refused_where_a_file_can_have_none(
+    reader: Any, name: str, write: Any, read: Any
+) -> None:
+    with pytest.raises(UsageError, match=r"--data\.columns\.group who: .* no column of groups"):
+        read(reader, write(name, ""), columns={"group": "who"})

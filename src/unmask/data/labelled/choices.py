@@ -13,7 +13,7 @@ from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.examples import ChoiceExample
 from unmask.data.labelled.labels import Fault
 from unmask.data.labelled.tables import Table, Values
-from unmask.data.labelled.texts import Ids, excerpt, required_text
+from unmask.data.labelled.texts import Ids, excerpt, group_of, required_text
 from unmask.data.rejects import Rejects
 
 _TEXTS = ("sent1", "ctx", "context", "premise", "question", "text", "sentence")
@@ -30,6 +30,7 @@ class _Found:
     prefix: int | None
     label: int | None
     id: int | None
+    group: int | None
 
 
 def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterator[ChoiceExample]:
@@ -75,7 +76,8 @@ def _find_columns(table: Table, config: LabelledConfig) -> _Found:
     if config.labels != "none" and not isinstance(setting.label, tuple):
         label = columns.find(table, setting.label, _LABELS)
     ids = columns.find(table, setting.id, columns.IDS)
-    return _Found(text, choices, prefix if prefix != text else None, label, ids)
+    group = columns.find(table, setting.group, columns.GROUPS)
+    return _Found(text, choices, prefix if prefix != text else None, label, ids, group)
 
 
 def _recognised(table: Table) -> tuple[int, ...]:
@@ -105,7 +107,7 @@ def _example(place: str, line: int, values: Values, found: _Found, ids: Ids) -> 
         choices = tuple(f"{prefix} {choice}" for choice in choices)
     text = required_text(values[found.text])
     name = str(line) if found.id is None else ids.take(values[found.id], line)
-    return ChoiceExample(name, text, choices, label, place)
+    return ChoiceExample(name, text, choices, label, place, group_of(values, found.group))
 
 
 def _unpacked(value: Any) -> tuple[Sequence[Any], Sequence[Any]]:

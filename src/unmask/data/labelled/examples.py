@@ -33,6 +33,8 @@ class ChoiceExample:
     """The right choice, from 0; None where it is not known."""
     place: str
     """File and line, for messages."""
+    group: str | None = None
+    """As a `TextExample`'s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class TaggedExample:
     """One for each word; None where they are not known."""
     place: str
     """File and line, for messages."""
+    group: str | None = None
+    """As a `TextExample`'s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from unmask.data.labelled.tables import Table, broken, empty, open_table
 from unmask.data.labelled.words import from_table as words_of
 from unmask.data.rejects import Rejects
 from unmask.data.sources import Source
+from unmask.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,11 @@ def read_texts(path: Path | str, config: LabelledConfig, rejects: Rejects) -> It
     Raises:
         DataError: No such file, not such a file, a column that is not there, too many rejects, or
             no example at all.
+        UsageError: A group is set for a file that can have none.
     """
     file = find(path, "text", config)
     if file.format == "trees":
+        _refuse_group(file, config, "sentiment trees")
         return checked(file.source, trees.read(file, config, rejects), rejects)
     found = texts.from_table(_table(file, config, rejects), config, rejects)
     return checked(file.source, found, rejects)
@@ -67,6 +70,8 @@ def read_tagged(
         DataError: As `read_texts`.
     """
     file = find(path, "tagged", config)
+    if file.format in ("conll", "conllu"):
+        _refuse_group(file, config, "CoNLL's sentences")
     if file.format == "conllu":
         return checked(file.source, conllu.read(file, config, rejects), rejects)
     if file.format == "conll":
@@ -84,9 +89,20 @@ def read_questions(
     """
     file = find(path, "question", config)
     if file.format == "squad":
+        _refuse_group(file, config, "SQuAD's questions, which go by their articles,")
         return checked(file.source, squad.read(file, config, rejects), rejects)
     found = squad.from_table(_table(file, config, rejects), config, rejects)
     return checked(file.source, found, rejects)
+
+
+def _refuse_group(file: LabelledFile, config: LabelledConfig, what: str) -> None:
+    """Says that a split cannot go by a group, instead of dividing it in silence."""
+    if config.columns.group not in (None, ""):
+        raise UsageError(
+            f"{file}: --data.columns.group {config.columns.group}: {what} have no column of "
+            "groups. Give a table (such as JSON lines) with one, or keep the groups apart yourself "
+            "by a validation file."
+        )
 
 
 def _table(file: LabelledFile, config: LabelledConfig, rejects: Rejects) -> Table:

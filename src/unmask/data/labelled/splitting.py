@@ -89,11 +89,9 @@ def _units(examples: Sequence[E], group: bool) -> list[list[int]]:
 
 
 def _group(example: Example) -> str | None:
-    if isinstance(example, TextExample):
-        return example.group
     if isinstance(example, QuestionExample):
         return example.context if example.title is None else example.title
-    return None
+    return example.group
 
 
 def _strata(examples: Sequence[E]) -> list[tuple[str, ...]]:

@@ -86,7 +86,8 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     """The questions of a table with the columns `question`, `context` and, if known, `answers`.
 
     Answers are an object with the lists `text` and `answer_start`, or a list of objects. An empty
-    one means that the question is impossible, unless a column `is_impossible` says otherwise.
+    one means that the question is impossible, unless a column `is_impossible` says otherwise. What
+    groups the questions is the column `title`, if no other is set.
 
     Raises:
         DataError: A column that is not there.
@@ -99,7 +100,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     label = None if isinstance(setting.label, tuple) else setting.label
     answers = columns.find(table, label, ("answers", "answer"))
     impossible = columns.recognised(table, ("is_impossible",))
-    title = columns.recognised(table, ("title",))
+    title = columns.find(table, setting.group, ("title",))
     id_ = columns.find(table, setting.id, columns.IDS)
     ids = Ids(table.unit)
     for line, values in table.rows:

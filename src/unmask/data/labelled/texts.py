@@ -141,7 +141,6 @@ def _example(
     labels: LabelReader | None,
     ids: Ids,
 ) -> TextExample:
-    group = None if found.group is None else values[found.group]
     label = None if labels is None else labels.read([values[i] for i in found.label])
     text = " ".join(required_text(values[i]) for i in found.text)
     pair = found.text_pair
@@ -153,9 +152,15 @@ def _example(
         text,
         second,
         label,
-        None if group is None or group == "" else str(group),
+        group_of(values, found.group),
         place,
     )
+
+
+def group_of(values: Values, column: int | None) -> str | None:
+    """What a row belongs to, if anything."""
+    value = None if column is None else values[column]
+    return None if value is None or value == "" else str(value)
 
 
 def required_text(value: Any, name: str = "text") -> str:

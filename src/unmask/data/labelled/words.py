@@ -12,7 +12,7 @@ from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.examples import TaggedExample
 from unmask.data.labelled.labels import Fault
 from unmask.data.labelled.tables import Table, Values
-from unmask.data.labelled.texts import Ids, excerpt
+from unmask.data.labelled.texts import Ids, excerpt, group_of
 from unmask.data.rejects import Rejects
 
 _WORDS = ("tokens", "words", "token", "word", "form")
@@ -51,6 +51,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     names = () if tags is None else table.class_names.get(table.names[tags], ())
     names = config.class_names or names
     id_ = columns.find(table, setting.id, columns.IDS)
+    group = columns.find(table, setting.group, columns.GROUPS)
     ids = Ids(table.unit)
     for line, values in table.rows:
         try:
@@ -62,7 +63,8 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
             continue
         if check_text(text, table.source, line, rejects) is not None:
             rejects.num_records += 1
-            yield TaggedExample(name, text, spans, found, table.place(line))
+            whole = group_of(values, group)
+            yield TaggedExample(name, text, spans, found, table.place(line), whole)
 
 
 def _words(value: Any) -> Values:
