@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from unmask.errors import DataError
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.task import Term
 from unmask.train.loop import PATIENCE
+from unmask.train.selection import Selection
 
 BATCH_SIZE = 8
 
@@ -130,6 +132,19 @@ def test_ten_in_a_row_go_back_to_the_checkpoint_and_past_the_data(
     assert rehearsal.task.seen == order
     final = rehearsal.keeper.saved[-1][0]
     assert (final.global_step, final.skipped_steps, final.rollbacks) == (20, 10, 1)
+
+
+def test_going_back_forgets_no_best_score(poisoned: Callable[..., Any]) -> None:
+    rehearsal = poisoned([*range(7, 17)], steps=20, save_every=5, evaluate_every=6)
+    scores = iter([0.9, *[0.1] * 9])  # 0.9 after step 6, which no checkpoint knows
+    rehearsal.data = replace(
+        rehearsal.data, measure=lambda _: {"f1": next(scores)}, selection=Selection("f1")
+    )
+
+    rehearsal.go()
+
+    assert rehearsal.keeper.saved[-1][0].rollbacks == 1
+    assert rehearsal.keeper.best == [(6, 0.9)]
 
 
 def test_broken_weights_are_replaced_even_if_checkpoints_fall_due_meanwhile(

@@ -13,7 +13,6 @@ from sklearn import metrics
 
 from unmask.errors import DataError, UsageError
 from unmask.tasks.metrics.classification import score_intervals, scores
-from unmask.tasks.metrics.glue import GLUE
 from unmask.tasks.metrics.resampling import Bootstrap
 
 QUIET = settings(deadline=None, derandomize=True)
@@ -108,13 +107,6 @@ def test_one_class_alone_gives_zeros_and_no_ranking() -> None:
 
 def test_a_certain_mistake_has_a_finite_loss() -> None:
     assert 30 < scores([0], [[0.0, 1.0]], ["a", "b"])["log_loss"] < 40
-
-
-def test_every_name_that_glue_asks_for_is_a_score() -> None:
-    from unmask.tasks.metrics import regression
-
-    known = {*scores([0, 1], np.eye(2), ["a", "b"]), *regression.scores([0, 1], [0, 1])}
-    assert {name for names in GLUE.values() for name in names} <= known
 
 
 @pytest.mark.parametrize(("num_classes", "size"), [(2, 20), (3, 30), (4, 12)])
