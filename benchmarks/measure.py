@@ -124,14 +124,9 @@ def machine() -> dict[str, Any]:
     """What the figures were measured on, and when."""
     from importlib.metadata import version
 
-    model = "unknown processor"
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-            break
     packages = ("torch", "transformers", "datasets", "tokenizers", "numpy")
     return {
-        "processor": model,
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gigabytes": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9),
         "system": f"{platform.system()} {platform.release()}",
@@ -140,6 +135,16 @@ def machine() -> dict[str, Any]:
         "versions": {name: version(name) for name in packages if _installed(name)},
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
+
+
+def processor() -> str:
+    """Its name with its family and model: one name is sold for several generations."""
+    found: dict[str, str] = {}
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        found.setdefault(name.strip(), value.strip())
+    numbers = f"family {found.get('cpu family', '?')}, model {found.get('model', '?')}"
+    return f"{found.get('model name', 'unknown processor')} ({numbers})"
 
 
 def _installed(name: str) -> bool:
