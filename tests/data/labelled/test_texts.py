@@ -15,7 +15,7 @@ import zstandard
 from pyarrow import parquet
 
 from unmask.data.labelled.examples import TextExample
-from unmask.data.labelled.reading import read_texts
+from unmask.data.labelled.reading import read_choices, read_tagged, read_texts
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError
 
@@ -223,6 +223,41 @@ def test_formats_without_lines_number_their_records(
     assert f"stands in {'record' if name == 'a.json' else 'line'} 1 already" in (
         rejects.first[0].reason
     )
+
+
+def huggingface(features: dict[str, Any], rows: dict[str, list[Any]], path: Path) -> Path:
+    """A table as `datasets.Dataset.to_parquet` writes it."""
+    written = json.dumps({"info": {"features": features}})
+    parquet.write_table(pa.table(rows).replace_schema_metadata({"huggingface": written}), path)
+    return path
+
+
+def test_classes_that_datasets_names_in_parquet_get_their_names(tmp_path: Path, read: Read) -> None:
+    names = {"names": ["neg", "pos"], "_type": "ClassLabel"}
+    rows = {"text": ["a", "b", "c"], "label": [1, -1, 0]}
+    path = huggingface({"text": {"_type": "Value"}, "label": names}, rows, tmp_path / "a.parquet")
+    examples, rejects = read(read_texts, path)
+    assert labels(examples) == ["pos", "neg"]
+    assert (rejects.notes, len(rejects)) == ({"left out, without a label": 1}, 0)
+    for listed in ({"feature": names, "_type": "Sequence"}, [names]):
+        tagged = {"tokens": [["a", "b"]], "ner_tags": [[1, 0]]}
+        path = huggingface({"ner_tags": listed}, tagged, tmp_path / "b.parquet")
+        assert read(read_tagged, path)[0][0].tags == ("pos", "neg")
+    choice = {"text": ["t", "t"], "choices": [["x", "y"]] * 2, "label": [-1, 1]}
+    path = huggingface({"label": names}, choice, tmp_path / "c.parquet")
+    examples, rejects = read(read_choices, path)
+    assert (labels(examples), rejects.notes.total(), len(rejects)) == ([1], 1, 0)
+
+
+@pytest.mark.parametrize(
+    "written", ["{", "[]", '{"info": 1}', '{"info": {"features": {"label": 1}}}']
+)
+def test_other_words_in_parquet_are_passed_over(written: str, tmp_path: Path, read: Read) -> None:
+    table = pa.table({"text": ["a"], "label": [1]}).replace_schema_metadata(
+        {"huggingface": written}
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    assert labels(read(read_texts, tmp_path / "a.parquet")[0]) == ["1"]
 
 
 def test_duplicate_ids_are_rejects_that_name_the_first(write: Write, read: Read) -> None:

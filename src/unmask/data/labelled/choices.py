@@ -13,7 +13,7 @@ from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.examples import ChoiceExample
 from unmask.data.labelled.labels import Fault
 from unmask.data.labelled.tables import Table, Values
-from unmask.data.labelled.texts import Ids, excerpt, group_of, required_text
+from unmask.data.labelled.texts import LEFT_OUT, Ids, excerpt, group_of, required_text
 from unmask.data.rejects import Rejects
 
 _TEXTS = ("sent1", "ctx", "context", "premise", "question", "text", "sentence")
@@ -45,7 +45,13 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     """
     found = _find_columns(table, config)
     ids = Ids(table.unit)
+    classes = () if found.label is None else table.class_names.get(table.names[found.label], ())
+    unknown = (-1,) if classes and "-1" not in classes else ()
     for line, values in table.rows:
+        if found.label is not None and values[found.label] in unknown:
+            rejects.num_records += 1
+            rejects.notes[LEFT_OUT] += 1
+            continue
         try:
             example = _example(table.place(line), line, values, found, ids)
         except Fault as fault:

@@ -18,6 +18,7 @@ from unmask.data.labelled.examples import (
     TextExample,
 )
 from unmask.data.labelled.files import LabelledFile, find
+from unmask.data.labelled.parquet import open_parquet
 from unmask.data.labelled.tables import Table, broken, empty, open_table
 from unmask.data.labelled.words import from_table as words_of
 from unmask.data.rejects import Rejects
@@ -106,6 +107,8 @@ def _refuse_group(file: LabelledFile, config: LabelledConfig, what: str) -> None
 
 
 def _table(file: LabelledFile, config: LabelledConfig, rejects: Rejects) -> Table:
+    if file.format == "parquet":
+        return open_parquet(file, rejects)
     return open_table(file, config, rejects, lambda cells: is_header(cells, config.columns))
 
 

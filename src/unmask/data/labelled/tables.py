@@ -1,10 +1,9 @@
-"""Rows of values out of CSV, TSV, JSON lines, JSON lists and Parquet, with the columns' names."""
+"""Rows of values out of CSV, TSV, JSON lines and JSON lists, with the columns' names."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -15,13 +14,12 @@ from unmask.data.labelled.files import LabelledFile, whole
 from unmask.data.lines import read_lines
 from unmask.data.plain import each
 from unmask.data.rejects import Rejects, place
-from unmask.data.sources import BrokenStream, Source
-from unmask.data.tables import Row, rows, seekable
+from unmask.data.rows import Row, rows
+from unmask.data.sources import Source
 from unmask.errors import DataError
 
 _PEEKED_OBJECTS = 100
 """JSON objects whose keys are the columns; later ones may lack some, further keys are ignored."""
-_PARQUET_ROWS = 256
 
 Values = Sequence[Any]
 """One row's values, in the order of the columns; None where there is none."""
@@ -55,7 +53,7 @@ def open_table(
     rejects: Rejects,
     is_header: Callable[[Sequence[str]], bool],
 ) -> Table:
-    """The table in a file; its rows are read as they are asked for.
+    """The table in a file of text; its rows are read as they are asked for.
 
     `is_header` tells whether a first row of CSV or TSV names the columns, where that is not set.
 
@@ -64,8 +62,6 @@ def open_table(
     """
     if file.format in ("csv", "tsv"):
         return _delimited(file, config, rejects, is_header)
-    if file.format == "parquet":
-        return _parquet(file, rejects)
     if file.format == "json":
         return of_objects(file.source, _listed(file, rejects), rejects)
     return of_objects(file.source, _lined(file, config, rejects), rejects, unit="line")
@@ -220,52 +216,3 @@ def _listed(file: LabelledFile, rejects: Rejects) -> Iterator[tuple[int, Mapping
             yield number, record
         else:
             rejects.add(str(file), number, "not a JSON object", type(record).__name__)
-
-
-def _parquet(file: LabelledFile, rejects: Rejects) -> Table:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    with ExitStack() as stack:
-        try:
-            opened = parquet.ParquetFile(seekable(file.source, stack), pre_buffer=False)
-        except (pa.ArrowException, OSError, BrokenStream) as error:
-            found = str(error).split("\n")[0]
-            raise DataError(f"{file}: is no Parquet file that can be read ({found}).") from error
-        names = tuple(opened.schema_arrow.names)
-        rejects.units[str(file)] = "record"
-        values = _records(file, opened, stack.pop_all(), rejects)
-        return Table(file.source, names, True, values, unit="record")
-
-
-def _records(
-    file: LabelledFile, table: Any, stack: ExitStack, rejects: Rejects
-) -> Iterator[tuple[int, Values]]:
-    import pyarrow as pa
-
-    record = 0
-    with stack:
-        try:
-            for batch in table.iter_batches(batch_size=_PARQUET_ROWS):
-                try:
-                    yield from enumerate(
-                        zip(*(column.to_pylist() for column in batch.columns), strict=True),
-                        record + 1,
-                    )
-                except UnicodeDecodeError:
-                    yield from _one_by_one(file, batch, record, rejects)
-                record += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
-            raise broken(file.source, str(error).split("\n")[0], record) from error
-    rejects.bytes_read += file.source.num_bytes
-
-
-def _one_by_one(
-    file: LabelledFile, batch: Any, before: int, rejects: Rejects
-) -> Iterator[tuple[int, Values]]:
-    for i in range(batch.num_rows):
-        try:
-            yield before + i + 1, [column[i].as_py() for column in batch.columns]
-        except UnicodeDecodeError as error:
-            at = f"byte 0x{error.object[error.start]:02x} at offset {error.start} ({error.reason})"
-            rejects.add(str(file), before + i + 1, "not UTF-8", at, error.object)
