@@ -255,3 +255,27 @@ def test_a_sentence_of_many_words_takes_linear_time(write: Write) -> None:
     (example,) = read_tagged(path, LabelledConfig(), Rejects(0.0))
     assert len(example.words) == 100_000
     assert example.words[-1][1] == len(example.text) == 100_000 * 5 - 1
+
+
+TABLE = [["id", "words", "tags"], ["s1", '["EU", "rejects"]', '["B-ORG", "O"]']]
+
+
+@pytest.mark.parametrize(
+    ("name", "quoting"), [("a.csv", "auto"), ("a.tsv", "auto"), ("a.tsv", "csv")]
+)
+def test_tables_of_words_and_tags(name: str, quoting: str, write: Write, read: Read) -> None:
+    between = "," if name == "a.csv" else "\t"
+    quoted = name == "a.csv" or quoting == "csv"
+    rows = [
+        ['"' + cell.replace('"', '""') + '"' if quoted else cell for cell in row] for row in TABLE
+    ]
+    path = write(name, "\n".join(map(between.join, [TABLE[0], *rows[1:]])))
+    ((example,), _) = read(read_tagged, path, quoting=quoting)
+    assert (example.id, words(example), example.tags) == ("s1", ["EU", "rejects"], ("B-ORG", "O"))
+
+
+@pytest.mark.parametrize("header", ["", "words\ttags\n", "word\tner\n"])
+def test_columns_in_tsv_stay_a_word_a_line(header: str, write: Write, read: Read) -> None:
+    path = write("a.tsv", f"{header}EU\tB-ORG\n[\tO\n\nPeter\tB-PER\n")
+    examples, _ = read(read_tagged, path)
+    assert [words(example)[-1] for example in examples] == ["[", "Peter"]

@@ -125,6 +125,17 @@ def test_without_a_header_two_columns_are_text_and_label(write: Write, read: Rea
     assert labels(read(read_texts, path, header="no")[0]) == ["label", "0"]
 
 
+def test_a_label_named_like_a_column_is_no_header(write: Write, read: Read) -> None:
+    rows = "How are you?\tquestion\nI am well.\tstatement\nAre you?\tquestion\n"
+    path = write("a.tsv", rows)
+    assert labels(read(read_texts, path)[0]) == ["question", "statement", "question"]
+    path = write("b.tsv", f"text\tlabel\n{rows}text\tquestion\n")
+    assert len(read(read_texts, path)[0]) == 4  # `label` does not come again
+    path = write("c.tsv", f"what\tquestion\n{rows}")
+    examples, _ = read(read_texts, path, columns={"text": "what", "label": "question"})
+    assert len(examples) == 3  # a name that is set is one
+
+
 def test_other_tables_without_a_header_need_their_columns_set(write: Write, read: Read) -> None:
     path = write("a.csv", "3,a title,a text\n")
     with pytest.raises(DataError) as caught:

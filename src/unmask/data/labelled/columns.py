@@ -57,14 +57,26 @@ GROUPS = ("group",)
 _KNOWN = frozenset((*TEXTS, *LABELS, *IDS, *GROUPS, *(name for pair in PAIRS for name in pair)))
 
 
-def is_header(cells: Sequence[str], columns: Columns) -> bool:
-    """Whether a first row names columns: one of its cells is set or known as such a name."""
+def is_header(
+    cells: Sequence[str],
+    following: Sequence[Sequence[str]],
+    columns: Columns,
+    known: Sequence[str] = (),
+) -> bool:
+    """Whether a first row names columns: one of its cells is set or known as such a name.
+
+    A known name that comes again in its column, in the rows that follow, is a value there: the
+    labels of a data set may be called `question`. `known` are further names.
+    """
     names: set[str] = set()
     for setting in columns.model_dump().values():
         several = setting if isinstance(setting, tuple) else (setting,)
         # Digits are a column's number more often than its name, and a row may well hold them.
         names |= {n for n in several if isinstance(n, str) and n and not n.isdecimal()}
-    return any(cell in names or cell.strip().lower() in _KNOWN for cell in cells)
+    if not names.isdisjoint(cells):
+        return True
+    found = [i for i, cell in enumerate(cells) if cell.strip().lower() in {*_KNOWN, *known}]
+    return any(all(i >= len(row) or row[i] != cells[i] for row in following) for i in found)
 
 
 def position(table: Table, column: Column) -> int | None:

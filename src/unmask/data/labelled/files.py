@@ -29,13 +29,13 @@ _TABLES: dict[str, Format] = {
 _ENDINGS: dict[Kind, dict[str, Format]] = {
     "text": {**_TABLES, ".tree": "trees", ".trees": "trees"},
     "choice": _TABLES,
-    "tagged": {".conllu": "conllu", ".conll": "conll", **_LISTS, ".json": "json"},
+    "tagged": {".conllu": "conllu", ".conll": "conll", ".csv": "csv", **_LISTS, ".json": "json"},
     "question": {**_LISTS, ".json": "squad"},
 }
 _FORMATS: dict[Kind, frozenset[Format]] = {
     "text": frozenset({"csv", "tsv", "jsonl", "json", "parquet", "trees"}),
     "choice": frozenset({"csv", "tsv", "jsonl", "json", "parquet"}),
-    "tagged": frozenset({"conll", "conllu", "jsonl", "json", "parquet"}),
+    "tagged": frozenset({"conll", "conllu", "csv", "tsv", "jsonl", "json", "parquet"}),
     "question": frozenset({"squad", "jsonl", "json", "parquet"}),
 }
 _EXAMPLES = {

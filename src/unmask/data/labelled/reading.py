@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,12 +23,17 @@ from unmask.data.labelled.examples import (
 from unmask.data.labelled.files import LabelledFile, find
 from unmask.data.labelled.parquet import open_parquet
 from unmask.data.labelled.tables import Table, broken, empty, open_table
+from unmask.data.labelled.words import TAGS, WORDS
 from unmask.data.labelled.words import from_table as words_of
 from unmask.data.rejects import Rejects
+from unmask.data.rows import rows
 from unmask.data.sources import Source
 from unmask.errors import UsageError
 
 logger = logging.getLogger(__name__)
+
+_LIST = re.compile(r'\s*"?\[\s*"')
+"""Begins a JSON list of words."""
 
 E = TypeVar("E", TextExample, ChoiceExample, TaggedExample, QuestionExample)
 
@@ -65,19 +73,38 @@ def read_choices(
 def read_tagged(
     path: Path | str, config: LabelledConfig, rejects: Rejects
 ) -> Iterator[TaggedExample]:
-    """Sentences of tagged words: CoNLL columns, CoNLL-U, or lists in JSON or Parquet.
+    """Sentences of tagged words: CoNLL columns, CoNLL-U, or tables of lists (see `find_tagged`).
 
     Raises:
         DataError: As `read_texts`.
     """
-    file = find(path, "tagged", config)
+    file = find_tagged(path, config)
     if file.format in ("conll", "conllu"):
         _refuse_group(file, config, "CoNLL's sentences")
     if file.format == "conllu":
         return checked(file.source, conllu.read(file, config, rejects), rejects)
     if file.format == "conll":
         return checked(file.source, conll.read(file, config, rejects), rejects)
-    return checked(file.source, words_of(_table(file, config, rejects), config, rejects), rejects)
+    table = _table(file, config, rejects, (*WORDS, *TAGS))
+    return checked(file.source, words_of(table, config, rejects), rejects)
+
+
+def find_tagged(path: Path | str, config: LabelledConfig) -> LabelledFile:
+    """The file of tagged words; .tsv is CoNLL columns, unless its header names one of JSON lists.
+
+    Raises:
+        DataError: See `files.find`.
+    """
+    file = find(path, "tagged", config)
+    if config.format != "auto" or file.format != "conll" or ".tsv" not in file.source.path.suffixes:
+        return file
+    found = rows(file.source, config.max_line_bytes, Rejects(1.0), delimiter="\t", quoted=False)
+    known = WORDS if config.columns.words is None else (str(config.columns.words).lower(),)
+    beginnings = zip(*(row.fields for row in islice(found, 2)), strict=False)
+    # By the list too: the header of a file of a word a line may well name its words.
+    if any(len(of) == 2 and of[0].lower() in known and _LIST.match(of[1]) for of in beginnings):
+        return replace(file, format="tsv")
+    return file
 
 
 def read_questions(
@@ -106,10 +133,16 @@ def _refuse_group(file: LabelledFile, config: LabelledConfig, what: str) -> None
         )
 
 
-def _table(file: LabelledFile, config: LabelledConfig, rejects: Rejects) -> Table:
+def _table(
+    file: LabelledFile, config: LabelledConfig, rejects: Rejects, known: Sequence[str] = ()
+) -> Table:
     if file.format == "parquet":
         return open_parquet(file, rejects)
-    return open_table(file, config, rejects, lambda cells: is_header(cells, config.columns))
+
+    def names_columns(cells: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
+        return is_header(cells, following, config.columns, known)
+
+    return open_table(file, config, rejects, names_columns)
 
 
 def checked(source: Source, examples: Iterator[E], rejects: Rejects) -> Iterator[E]:

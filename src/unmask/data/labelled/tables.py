@@ -20,9 +20,13 @@ from unmask.errors import DataError
 
 _PEEKED_OBJECTS = 100
 """JSON objects whose keys are the columns; later ones may lack some, further keys are ignored."""
+_PEEKED_ROWS = 1000
+_PEEKED_CHARACTERS = 2**20
+"""Bounds of the rows that tell whether the first one is a header."""
 
 Values = Sequence[Any]
 """One row's values, in the order of the columns; None where there is none."""
+IsHeader = Callable[[Sequence[str], Sequence[Sequence[str]]], bool]
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,12 @@ def open_table(
     file: LabelledFile,
     config: LabelledConfig,
     rejects: Rejects,
-    is_header: Callable[[Sequence[str]], bool],
+    is_header: IsHeader,
 ) -> Table:
     """The table in a file of text; its rows are read as they are asked for.
 
-    `is_header` tells whether a first row of CSV or TSV names the columns, where that is not set.
+    `is_header` tells whether a first row of CSV or TSV, given those that follow, names the columns
+    where that is not set.
 
     Raises:
         DataError: No rows at all, or a header, a quote or a file that cannot be read.
@@ -111,17 +116,21 @@ def _delimited(
     file: LabelledFile,
     config: LabelledConfig,
     rejects: Rejects,
-    is_header: Callable[[Sequence[str]], bool],
+    is_header: IsHeader,
 ) -> Table:
     quoted = config.quoting == "csv" or (config.quoting == "auto" and file.format == "csv")
     delimiter = "," if file.format == "csv" else "\t"
     found = rows(file.source, config.max_line_bytes, rejects, delimiter=delimiter, quoted=quoted)
     records = (_closed(file.source, record) for record in found)
-    filled = (record for record in records if record.fields or record.fault)
+    filled: Iterator[Row] = (record for record in records if record.fields or record.fault)
     first = next(filled, None)
     if first is None:
         raise empty(file.source, rejects)
-    has_names = config.header == "yes" or (config.header == "auto" and is_header(first.fields))
+    peeked = _peeked(filled)
+    filled = chain(peeked, filled)
+    has_names = config.header == "yes"
+    if config.header == "auto":
+        has_names = is_header(first.fields, [record.fields for record in peeked])
     if not has_names:
         good = _good(file.source, chain([first], filled), None, delimiter, rejects)
         begun = next(good, None)
@@ -136,6 +145,19 @@ def _delimited(
         )
     names = tuple(name.strip() for name in first.fields)
     return Table(file.source, names, True, _good(file.source, filled, first, delimiter, rejects))
+
+
+def _peeked(records: Iterator[Row]) -> list[Row]:
+    """The next rows, taken off: not too many, nor too long ones."""
+    found: list[Row] = []
+    num_characters = 0
+    while len(found) < _PEEKED_ROWS and num_characters < _PEEKED_CHARACTERS:
+        record = next(records, None)
+        if record is None:
+            break
+        found.append(record)
+        num_characters += sum(map(len, record.fields))
+    return found
 
 
 def _closed(source: Source, record: Row) -> Row:

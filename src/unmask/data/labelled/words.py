@@ -15,8 +15,8 @@ from unmask.data.labelled.tables import Table, Values
 from unmask.data.labelled.texts import Ids, excerpt, group_of
 from unmask.data.rejects import Rejects
 
-_WORDS = ("tokens", "words", "token", "word", "form")
-_TAGS = ("tags", "ner_tags", "labels", "label", "ner", "upos", "pos_tags", "pos")
+WORDS = ("tokens", "words", "token", "word", "form")
+TAGS = ("tags", "ner_tags", "labels", "label", "ner", "upos", "pos_tags", "pos")
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -46,8 +46,8 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
         DataError: A column that is not there.
     """
     setting = config.columns
-    words = columns.required(table, setting.words, _WORDS, "words")
-    tags = None if config.labels == "none" else columns.find(table, setting.tags, _TAGS)
+    words = columns.required(table, setting.words, WORDS, "words")
+    tags = None if config.labels == "none" else columns.find(table, setting.tags, TAGS)
     names = () if tags is None else table.class_names.get(table.names[tags], ())
     names = config.class_names or names
     id_ = columns.find(table, setting.id, columns.IDS)
