@@ -10,7 +10,7 @@ from cyclopts import Parameter, validators
 
 from unmask.cli.flags import AsJson
 
-Name = Literal["tasks", "tasks-few", "tasks-all", "tasks-full", "pretraining"]
+Name = Literal["tasks", "tasks-few", "tasks-all", "tasks-full", "pretraining", "adaptation"]
 
 
 def reproduce(
@@ -33,7 +33,7 @@ def reproduce(
     table
         tasks: all of tasks-few (1,000 examples, 3 seeds), tasks-all (every task, beside baselines)
         and tasks-full (full training sets, beside published figures). pretraining: a model's
-        weights against random ones.
+        weights against random ones. adaptation: the same model pretrained on a task's text first.
     data
         Folder that holds one folder for each published data set; without it, the one that the
         environment variable UNMASK_DATA names.

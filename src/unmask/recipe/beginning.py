@@ -117,7 +117,7 @@ def introduction(
 
 def default_rate(config: BertConfig) -> float:
     """The learning rate where none is set, see `FinetuningOptimConfig.learning_rate`."""
-    if config.num_hidden_layers < 4 or config.hidden_size < 256:
+    if config.num_hidden_layers <= 4 or config.hidden_size <= 256:
         return 3e-4
     if config.num_hidden_layers < 8 or config.hidden_size < 512:
         return 1e-4

@@ -143,7 +143,7 @@ class FinetuningOptimConfig(OptimConfig):
 
     learning_rate: float = Field(default=5e-5, gt=0.0)
     """Peak rate of AdamW. The paper chose among 2e-5 to 5e-5 for base and large; where it is not
-    set, models below 8 layers or 512 wide take 1e-4, and those below 4 layers or 256 wide 3e-4
+    set, models below 8 layers or 512 wide take 1e-4, and those of 4 layers or 256 wide at most 3e-4
     (the upper end of what Turc et al. 2019, arXiv 1908.08962, tried)."""
     warmup_rate: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of the budget in which the rate grows from zero (google-research/bert,

@@ -12,8 +12,16 @@ from unmask.checkpoint import native
 from unmask.errors import DataError, Stopped, UsageError
 from unmask.recipe.reproduce import running, starting
 from unmask.recipe.reproduce.running import reproduce
+from unmask.recipe.reproduce.tables import TABLES, Row, Table
 
 Reproduce = Callable[..., Any]
+FEW = {"train": {"epochs": 1}}
+
+
+def text(i: int) -> str:
+    """As the published data set of conftest has it."""
+    words = (("bad", "dull", "poor"), ("good", "fine", "great"))
+    return f"the film {i // 6} was {words[i % 2][i // 2 % 3]} ."
 
 
 @pytest.fixture
@@ -177,6 +185,29 @@ def test_without_data_or_the_package_it_says_what_to_do(
 def test_a_folder_with_none_of_the_data_sets_is_an_error(few: Reproduce, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds none of sst2, ud-ewt"):
         few(data=tmp_path)
+
+
+def test_adapted_rows_pretrain_on_the_unlabelled_texts_of_the_training_part(
+    few: Reproduce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [Row("sst2", "sst2", FEW), Row("sst2-adapted", "sst2", FEW, start="adapted")]
+    monkeypatch.setitem(TABLES, "adaptation", Table("small", rows))
+    texts: list[Path | None] = []
+    original = running.finetune
+
+    def heard(*given: Any, adapt_to: Path | None, **others: Any) -> Any:
+        texts.append(adapt_to)
+        return original(*given, adapt_to=None, **others)
+
+    monkeypatch.setattr(running, "finetune", heard)
+    (report,) = few("adaptation", only=("sst2",))
+
+    plain, adapted = texts
+    assert plain is None
+    assert adapted is not None
+    lines = adapted.read_text(encoding="utf-8").splitlines()
+    assert lines == [*dict.fromkeys(text(i) for i in range(48))]
+    assert "| SST-2, sentences, adapted |" in report.markdown
 
 
 def test_random_weights_keep_architecture_and_tokenizer_alone(

@@ -202,7 +202,7 @@ def _not_above(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    start = ", random weights" if row["start"] == "random" else ""
+    start = {"random": ", random weights", "adapted": ", adapted"}.get(row["start"], "")
     rate = "" if row["learning_rate"] is None else f", rate {row['learning_rate']:g}"
     missing = f", {row['missing_seeds']} seeds to come" if row["missing_seeds"] else ""
     return f"{row['data']}{start}{rate}{missing}"

@@ -57,7 +57,7 @@ def reproduce(
         sha256 = weights_sha256(native.load(place).model.encoder)
         name = "/".join(place.absolute().parts[-2:])
         files, skipped = _prepared(tables, only, source, output, say)
-        starts = {"pretrained": place}
+        starts = {"pretrained": place, "adapted": place}
         if any(row.start == "random" for name in tables for row in TABLES[name].rows):
             starts["random"] = with_random_weights(place, output / "random-weights")
         runs = list(runs_of(tables, files, output, seeds))
@@ -139,6 +139,7 @@ def _run(run: Run, model: Path, say: Say) -> None:
         model,
         run.folder,
         run.row.settings(run.seed),
+        adapt_to=run.files.texts if run.row.start == "adapted" else None,
         validation=run.files.path("validation"),
         test=run.files.path("test"),
         resume=True,

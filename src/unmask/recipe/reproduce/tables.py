@@ -31,8 +31,9 @@ class Row:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """Settings of `Finetune` that differ from its defaults."""
     seeds: int = 1
-    start: Literal["pretrained", "random"] = "pretrained"
-    """The given weights, or fresh ones of the same architecture and vocabulary."""
+    start: Literal["pretrained", "random", "adapted"] = "pretrained"
+    """The given weights, fresh ones of the same architecture and vocabulary, or the given ones
+    pretrained further on the unlabelled texts of the whole training part."""
     published: tuple[Published, ...] = ()
 
     def settings(self, seed: int) -> Finetune:
@@ -118,6 +119,19 @@ TABLES: dict[str, Table] = {
                 Row(name, name, _LONGER),
                 Row(f"{name}-random", name, _LONGER, start="random"),
                 Row(f"{name}-random-faster", name, _FASTER, start="random"),
+            )
+        ],
+        needs_model=True,
+    ),
+    "adaptation": Table(
+        "What adaptation gives: the same model, and pretrained first on the texts of the whole "
+        "training part for 3 epochs; 1,000 training examples, 3 epochs, 3 seeds",
+        [
+            row
+            for name in ("ncbi-disease", "wnut17")
+            for row in (
+                Row(name, name, _FEW, seeds=3),
+                Row(f"{name}-adapted", name, _FEW, seeds=3, start="adapted"),
             )
         ],
         needs_model=True,

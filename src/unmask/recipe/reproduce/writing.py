@@ -14,7 +14,7 @@ from unmask.checkpoint.durable import write_folder
 from unmask.data.labelled.examples import QuestionExample, TaggedExample, TextExample
 from unmask.recipe.reproduce.datasets import DataSet, Parts, divided
 
-_COUNTS = "parts.json"
+_COUNTS, _TEXTS = "parts.json", "texts.txt"
 PARTS = ("train", "validation", "test")
 
 
@@ -34,6 +34,11 @@ class Files:
         """The file of a part."""
         return self.folder / f"{part}{self.ending}"
 
+    @property
+    def texts(self) -> Path:
+        """What is read in the training part, without labels, one text a line."""
+        return self.folder / _TEXTS
+
 
 def written(dataset: DataSet, data: Path, folder: Path) -> Files:
     """The files of the parts, made at the first call.
@@ -42,7 +47,7 @@ def written(dataset: DataSet, data: Path, folder: Path) -> Files:
         DataError: The published files cannot be read.
         MachineError: The folder cannot be written.
     """
-    if not (folder / _COUNTS).is_file():
+    if not (folder / _COUNTS).is_file() or not (folder / _TEXTS).is_file():
         parts = divided(dataset, data)
         write_folder(folder, lambda temporary: _write(parts, temporary))
     found = json.loads((folder / _COUNTS).read_text(encoding="utf-8"))
@@ -59,6 +64,8 @@ def _write(parts: Parts, folder: Path) -> None:
         about["counts"][part] = len(examples)
         about["characters"][part] = sum(map(_size, examples))
         about["sha256"][part] = hashlib.sha256(content).hexdigest()
+    lines = dict.fromkeys(line for one in parts.train for line in _read(one))
+    (folder / _TEXTS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     (folder / _COUNTS).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
@@ -133,6 +140,17 @@ def _paragraph(context: str, questions: Sequence[QuestionExample]) -> dict[str, 
 
 def _words(example: TaggedExample) -> list[str]:
     return [example.text[start:end] for start, end in example.words]
+
+
+def _read(example: Any) -> list[str]:
+    """Its texts, each on one line."""
+    if isinstance(example, QuestionExample):
+        texts = [example.question, example.context]
+    else:
+        texts = [example.text]
+        if isinstance(example, TextExample) and example.text_pair is not None:
+            texts.append(example.text_pair)
+    return [" ".join(text.split()) for text in texts]
 
 
 def _size(example: TextExample | TaggedExample | QuestionExample) -> int:
