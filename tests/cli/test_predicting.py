@@ -129,6 +129,7 @@ def test_records_that_cannot_be_read_are_told_of(
         (["--multi-label"], "--multi-label: expected together with --candidate-labels"),
         (["--multi-label", "--entailment", "neutral"], "--entailment, --multi-label: expected"),
         (["--column.text-pair", "2"], "--column.text-pair: for files only"),
+        (["--data.format", "csv"], "--data.format: for files only"),
         (["--precision", "fp8"], "fp8"),
         (["--input", "-"], "give texts, or a file by --input"),
         (["--input", "x.txt"], "give texts, or a file by --input"),
@@ -162,6 +163,38 @@ def test_candidate_labels_are_not_for_pairs(
 
     assert said.code == 2
     assert "are for one text, not for pairs" in said.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--column.text", "0", "--data.columns.text", "0"], "--data.columns.text: the same sett"),
+        (["--max-reject-rate", "0", "--data.max-reject-rate", "1"], "reject-rate: the same sett"),
+    ],
+    ids=["columns", "rejects"],
+)
+def test_a_setting_that_is_given_twice_is_refused(
+    flags: list[str], message: str, judge: Path, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    said = run("predict", judge, "--input", tmp_path / "a.tsv", *flags)
+
+    assert said.code == 2
+    assert message in said.err
+
+
+def test_files_are_read_by_the_flags_of_evaluate(
+    judge: Path, run: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "a.data"
+    file.write_text("first,second,n\na cat,a dog,x\na cat\n")
+    flags = "--data.format csv --data.columns.text first --column.text-pair second --column.id n"
+    also = "--data.class-names a --max-reject-rate 1"
+
+    said = run("predict", judge, "--input", file, *flags.split(), *also.split(), "--json")
+
+    assert said.code == 0, said.err
+    assert [one["id"] for one in documents(said.out)] == ["x"]
+    assert "--data.class-names: without effect, for predict looks at no labels" in caplog.text
 
 
 def test_answers_come_before_standard_input_ends(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,13 +13,20 @@ from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson, flags_of
 from unmask.cli.texts import STANDARD_INPUT, each_text
-from unmask.data.labelled.config import Columns
+from unmask.data.labelled.config import Columns, LabelledConfig
 from unmask.errors import UsageError
 from unmask.infer.config import AnsweringConfig, ZeroShotConfig
 
 if TYPE_CHECKING:
     from unmask.checkpoint.bundle import Bundle
     from unmask.data.rejects import Rejects
+
+logger = logging.getLogger(__name__)
+
+_FOR_LABELS = {
+    "labels", "label_separator", "class_names", "label_range", "no_label", "tree_labels",
+}  # fmt: skip
+"""Settings that say what a label is."""
 
 Named = Iterator[tuple[str, Any]]
 """What is asked about, each with its name."""
@@ -30,7 +38,8 @@ def predict(
     *text: str,
     input: Path | None = None,
     column: Annotated[Columns | None, Parameter(name="column")] = None,
-    max_reject_rate: float = 0.001,
+    data: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
+    max_reject_rate: float | None = None,
     candidate_labels: str | None = None,
     zero_shot: Annotated[ZeroShotConfig | None, Parameter(name="*")] = None,
     answering: Annotated[AnsweringConfig, Parameter(name="*")] = AnsweringConfig(),
@@ -46,10 +55,13 @@ def predict(
         Texts, each answered about by itself; for question answering a question and a context.
         Without any, or by -, they are read from standard input, one per line.
     input
-        A file instead: .txt is one text per line; .jsonl, .csv, .tsv and .parquet have columns
-        `text`, `text_pair`, `question`, `context`, `choices`; CoNLL files have words.
+        A file instead: .txt is one text per line (unless --data.format says otherwise); .jsonl,
+        .csv, .tsv and .parquet have columns `text`, `text_pair`, `question`, `context`, `choices`;
+        for tagging, files of words are read as in training.
+    column
+        Short for --data.columns.
     max_reject_rate
-        The run stops if more than this share of the records cannot be read.
+        Short for --data.max-reject-rate.
     candidate_labels
         Labels that the model was not trained on, with commas between them: zero-shot
         classification, by a model that was fine-tuned on natural language inference.
@@ -63,16 +75,19 @@ def predict(
         raise UsageError(
             "--input -: is for files. Leave it out, and lines of text are read from standard input."
         )
-    if input is None and column is not None:
-        raise UsageError(f"{flags_of(column, 'column.')}: for files only, so give one by --input.")
+    for settings, table in ((column, "column."), (data, "data.")):
+        if input is None and settings is not None:
+            raise UsageError(
+                f"{flags_of(settings, table)}: for files only, so give one by --input."
+            )
     _refuse_without_labels(candidate_labels, zero_shot)
-    columns = column or Columns()
+    config = _reading(data or LabelledConfig(), column, max_reject_rate)
     if candidate_labels is not None:
-        columns = _of_one_text(columns)
+        config = config.model_copy(update={"columns": _of_one_text(config.columns)})
     texts = each_text(text, "A quiet, lovely film.") if input is None else iter(())
     bundle = load(model, precision=answering.precision).bundle
-    rejects = Rejects(max_reject_rate, setting="--max-reject-rate")
-    asked = _texts(bundle, texts) if input is None else _records(bundle, input, columns, rejects)
+    rejects = Rejects(config.max_reject_rate, setting="--data.max-reject-rate")
+    asked = _texts(bundle, texts) if input is None else _records(bundle, input, config, rejects)
     for name, answer in _answers(bundle, asked, candidate_labels, zero_shot or ZeroShotConfig()):
         print(_as_json(name, answer) if json else f"{name:>6}  {_shown(answer)}")
     rejects.check()
@@ -83,6 +98,30 @@ def predict(
 def _refuse_without_labels(candidate_labels: str | None, zero_shot: ZeroShotConfig | None) -> None:
     if candidate_labels is None and zero_shot is not None:
         raise UsageError(f"{flags_of(zero_shot)}: expected together with --candidate-labels.")
+
+
+def _reading(
+    data: LabelledConfig, column: Columns | None, max_reject_rate: float | None
+) -> LabelledConfig:
+    """How a file is read; what has a short flag may be given by either.
+
+    Raises:
+        UsageError: It is given by both.
+    """
+    idle = data.model_fields_set & _FOR_LABELS
+    if idle:
+        flags = ", ".join(f"--data.{name.replace('_', '-')}" for name in sorted(idle))
+        logger.warning("%s: without effect, for predict looks at no labels.", flags)
+    written = {} if column is None else column.model_dump(exclude_unset=True)
+    if twice := written.keys() & data.columns.model_fields_set:
+        name = min(twice).replace("_", "-")
+        raise UsageError(f"--column.{name}, --data.columns.{name}: the same setting; give one.")
+    config = data.model_copy(update={"columns": data.columns.model_copy(update=written)})
+    if max_reject_rate is None:
+        return config
+    if "max_reject_rate" in data.model_fields_set:
+        raise UsageError("--max-reject-rate, --data.max-reject-rate: the same setting; give one.")
+    return config.model_copy(update={"max_reject_rate": max_reject_rate})
 
 
 def _of_one_text(columns: Columns) -> Columns:
@@ -108,10 +147,10 @@ def _texts(bundle: Bundle, texts: Iterator[str]) -> Named:
         yield str(number), example_of(bundle, number, one)
 
 
-def _records(bundle: Bundle, file: Path, columns: Columns, rejects: Rejects) -> Named:
+def _records(bundle: Bundle, file: Path, config: LabelledConfig, rejects: Rejects) -> Named:
     from unmask.infer.files import examples_of
 
-    return examples_of(bundle, file, columns, rejects)
+    return examples_of(bundle, file, config, rejects)
 
 
 def _answers(bundle: Bundle, asked: Named, labels: str | None, config: ZeroShotConfig) -> Named:

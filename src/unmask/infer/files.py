@@ -7,48 +7,90 @@ from pathlib import Path
 from typing import Any
 
 from unmask.checkpoint.bundle import Bundle
-from unmask.data.config import ReaderConfig
-from unmask.data.corpus import read as read_lines
-from unmask.data.labelled import reading
+from unmask.data.labelled import columns, reading
 from unmask.data.labelled.config import Columns, LabelledConfig
 from unmask.data.labelled.examples import TextExample
+from unmask.data.labelled.files import LabelledFile, find, lines
+from unmask.data.labelled.words import WORDS
 from unmask.data.rejects import Rejects
+from unmask.errors import UsageError
 from unmask.infer.asking import example_of, task_of
 from unmask.tasks.registry import TASKS
 
-_MARKED_WORDS = (".conll", ".conllu", ".bio", ".iob")
+BLANK = "left out, being blank lines"
+"""The note that counts lines without a text."""
+_COLUMNS_OF_WORDS = ("conll", "conllu")
 
 
 def examples_of(
-    bundle: Bundle, path: Path, columns: Columns, rejects: Rejects
+    bundle: Bundle, path: Path, config: LabelledConfig, rejects: Rejects
 ) -> Iterator[tuple[str, Any]]:
     """Each record's name and the example to answer about; labels in the file are not looked at.
 
-    `.txt` is one text a line; tables have columns as for training. For tagging, words are what the
-    tokenizer splits at, unless the file has them (CoNLL, or a column of words).
+    `.txt` is one text a line, named by its line, unless another format is set; other files are
+    read as for training. For tagging, words are what the tokenizer splits at, where the file has
+    texts instead of words.
 
     Raises:
         DataError: See `labelled.reading`.
+        UsageError: Columns are set for a file that has none.
     """
     task = task_of(bundle).name
-    if _is_text(path):
-        lines = read_lines([path], ReaderConfig(documents="line"), rejects)
-        for number, line in enumerate(lines, 1):
-            yield str(number), example_of(bundle, number, line)
-        return
-    config = LabelledConfig(labels="none", columns=columns)
-    if task != "tagging" or columns.words is not None or _has_words(path):
+    config = config.model_copy(update={"labels": "none"})
+    if config.format == "auto" and ".txt" in path.suffixes[-2:]:
+        _refuse_columns(path, config.columns)
+        file = find(path, "text", config.model_copy(update={"format": "tsv"}))
+        for text in reading.checked(file.source, _each_line(file, config, rejects), rejects):
+            yield text.id, example_of(bundle, int(text.id), text.text)
+    elif task == "tagging" and not _has_words(path, config):
+        texts: Iterator[TextExample] = reading.read_texts(path, config, rejects)
+        for number, text in enumerate(texts, 1):
+            yield text.id, example_of(bundle, number, text.text)
+    else:
         for example in TASKS[task].read(path, config, rejects):
             yield example.id, example
-        return
-    texts: Iterator[TextExample] = reading.read_texts(path, config, rejects)
-    for number, found in enumerate(texts, 1):
-        yield found.id, example_of(bundle, number, found.text)
 
 
-def _is_text(path: Path) -> bool:
-    return ".txt" in path.suffixes[-2:]
+def _refuse_columns(path: Path, given: Columns) -> None:
+    if given.model_copy(update={"text_pair": None}) != Columns():
+        raise UsageError(
+            f"{path}: is read as one text per line, so it has no columns to name. Say what it is "
+            "by --data.format, such as tsv or conll."
+        )
 
 
-def _has_words(path: Path) -> bool:
-    return any(ending in path.suffixes[-2:] for ending in _MARKED_WORDS)
+def _each_line(
+    file: LabelledFile, config: LabelledConfig, rejects: Rejects
+) -> Iterator[TextExample]:
+    for line in lines(file, config, rejects):
+        if not line.is_good:
+            continue
+        rejects.num_records += 1
+        if line.text.strip():
+            place = f"{file}:{line.number}"
+            yield TextExample(str(line.number), line.text, None, None, None, place)
+        else:
+            rejects.notes[BLANK] += 1
+
+
+def _has_words(path: Path, config: LabelledConfig) -> bool:
+    """Whether a file for tagging has words, as in training, rather than texts to be split."""
+    given = config.columns
+    if given.words is not None or config.format in _COLUMNS_OF_WORDS:
+        return True
+    file = reading.find_tagged(path, config)
+    if path.suffixes and file.format in _COLUMNS_OF_WORDS and ".tsv" not in path.suffixes[-2:]:
+        return True
+    if given.text not in (None, "", ()):
+        return False
+    if file.format in _COLUMNS_OF_WORDS:
+        # The one table that is no CoNLL here, though it would be in training: it is all texts.
+        return not _names_text(file, config)
+    table = reading.table_of(file, config, Rejects(1.0), WORDS)
+    known = (columns.recognised(table, names) for names in (columns.TEXTS, WORDS))
+    return next(known) is None and next(known) is not None
+
+
+def _names_text(file: LabelledFile, config: LabelledConfig) -> bool:
+    first = next(lines(file, config, Rejects(1.0)), None)
+    return first is not None and "text" in first.text.lower().split("\t")

@@ -54,7 +54,7 @@ def read_texts(path: Path | str, config: LabelledConfig, rejects: Rejects) -> It
     if file.format == "trees":
         _refuse_group(file, config, "sentiment trees")
         return checked(file.source, trees.read(file, config, rejects), rejects)
-    found = texts.from_table(_table(file, config, rejects), config, rejects)
+    found = texts.from_table(table_of(file, config, rejects), config, rejects)
     return checked(file.source, found, rejects)
 
 
@@ -67,7 +67,9 @@ def read_choices(
         DataError: As `read_texts`.
     """
     file = find(path, "choice", config)
-    return checked(file.source, choices_of(_table(file, config, rejects), config, rejects), rejects)
+    return checked(
+        file.source, choices_of(table_of(file, config, rejects), config, rejects), rejects
+    )
 
 
 def read_tagged(
@@ -85,7 +87,7 @@ def read_tagged(
         return checked(file.source, conllu.read(file, config, rejects), rejects)
     if file.format == "conll":
         return checked(file.source, conll.read(file, config, rejects), rejects)
-    table = _table(file, config, rejects, (*WORDS, *TAGS))
+    table = table_of(file, config, rejects, (*WORDS, *TAGS))
     return checked(file.source, words_of(table, config, rejects), rejects)
 
 
@@ -119,7 +121,7 @@ def read_questions(
     if file.format == "squad":
         _refuse_group(file, config, "SQuAD's questions, which go by their articles,")
         return checked(file.source, squad.read(file, config, rejects), rejects)
-    found = squad.from_table(_table(file, config, rejects), config, rejects)
+    found = squad.from_table(table_of(file, config, rejects), config, rejects)
     return checked(file.source, found, rejects)
 
 
@@ -133,9 +135,14 @@ def _refuse_group(file: LabelledFile, config: LabelledConfig, what: str) -> None
         )
 
 
-def _table(
+def table_of(
     file: LabelledFile, config: LabelledConfig, rejects: Rejects, known: Sequence[str] = ()
 ) -> Table:
+    """The table in a file; `known` are further names that make a first row a header.
+
+    Raises:
+        DataError: No rows at all, or a file that cannot be read.
+    """
     if file.format == "parquet":
         return open_parquet(file, rejects)
 
