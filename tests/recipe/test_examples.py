@@ -199,3 +199,15 @@ def test_doctor_calls_an_error_what_a_run_stops_at(
     assert (f"more than --data.max-reject-rate {rate:g} allows" in first.why) == (
         severity == "error"
     )
+
+
+def test_doctor_refuses_a_file_that_is_named_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.tsv", "b.tsv"):
+        Path(name).write_text(table(), encoding="utf-8")
+    for files in (["a.tsv", "./a.tsv"], ["a.tsv", "b.tsv", str(tmp_path / "b.tsv")]):
+        train, *others = map(Path, files)
+        with pytest.raises(UsageError, match=r"[ab]\.tsv: is named twice; expected each file once"):
+            examined("classification", train, others, LabelledConfig(), None)

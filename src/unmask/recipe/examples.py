@@ -127,19 +127,33 @@ def examined(
     """What is wrong or unwise about labelled examples; a model's limit and vocabulary count too.
 
     Raises:
+        UsageError: A file is named twice.
         DataError: No example in a file, or one that cannot be read at all.
     """
+    _refuse_repeats((train, *others))
     found: list[Finding] = []
-    splits: dict[str, list[Any]] = {}
-    for path in (train, *others):
+
+    def read_all(path: Path) -> list[Any]:
         with Rejects(1.0, setting="--data.max-reject-rate") as rejects:
-            splits[str(path)] = list(TASKS[task].read(path, config, rejects))
-        found += examine_reading(str(path), rejects, config.max_reject_rate)
+            examples = list(TASKS[task].read(path, config, rejects))
+        found.extend(examine_reading(str(path), rejects, config.max_reject_rate))
+        return examples
+
+    learned = read_all(train)
+    held_out = {str(path): read_all(path) for path in others}
     bundle = None if model is None else native.load(model)
-    learned = splits.pop(str(train))
     tokenizer = None if bundle is None else bundle.require_tokenizer()
     longest = None if bundle is None else bundle.max_length
-    return found + examine(learned, splits, tokenizer, longest)
+    return found + examine(learned, held_out, tokenizer, longest)
+
+
+def _refuse_repeats(paths: Sequence[Path]) -> None:
+    """Says which file is named twice, for examples cannot be held out of themselves."""
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise UsageError(f"{path}: is named twice; expected each file once.")
+        seen.add(path.resolve())
 
 
 def _some(examples: list[Any], number: int | None) -> list[Any]:

@@ -56,7 +56,6 @@ def test_swag(write: Write, read: Read) -> None:
         ({"question": "t", "options": ["a", "b"], "answer": "B"}, ("t", ("a", "b"), 1)),
         ({"text": "t", "choices": ["yes", "no"], "label": "no"}, ("t", ("yes", "no"), 1)),
         ({"text": "t", "choices": ["yes", "no"], "label": 1.0}, ("t", ("yes", "no"), 1)),
-        ({"text": "t", "choices": ["yes", "no"]}, ("t", ("yes", "no"), None)),
     ],
 )
 def test_lists_and_numbered_columns(
@@ -64,6 +63,13 @@ def test_lists_and_numbered_columns(
 ) -> None:
     ((example,), _) = read(read_choices, write("a.jsonl", json.dumps(record)))
     assert (example.text, example.choices, example.label) == expected
+
+
+def test_without_a_label_there_is_nothing_to_learn_but_to_answer(write: Write, read: Read) -> None:
+    path = write("a.jsonl", '{"text": "t", "choices": ["yes", "no"]}')
+    assert read(read_choices, path, labels="none")[0][0].label is None
+    with pytest.raises(DataError, match=r"\(`text`, `choices`\) is known as label; expected label"):
+        read(read_choices, path)
 
 
 def test_the_columns_can_be_set(write: Write, read: Read) -> None:

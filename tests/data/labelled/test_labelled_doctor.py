@@ -180,6 +180,7 @@ def test_texts_longer_than_the_model_reads(tokenizer: Tokenizer) -> None:
         "train: 10.0% of the examples are longer than the 16 tokens that the model reads at "
         "once; the longest has 31"
     )
+    assert "--max-length and --stride" in finding.fix
     pairs = [replace(example, text_pair="cat cat") for example in train]
     assert "the longest has 34" in about(examine(pairs, {}, tokenizer, 16), "longer than").what
     limited = tokenizer.with_max_length(16)
@@ -211,7 +212,7 @@ def test_illegal_tags_are_named_with_the_word() -> None:
         "train: 2 of 22 sentences have tags that iob2 does not allow; first x.conll:21, word 2 "
         '("x"): `I-x` after `O`'
     )
-    assert "repaired" in finding.fix
+    assert "--scheme" in finding.fix
     bioes = [tagged(i, "B-x E-x S-x") for i in range(20)]
     assert "does not allow" not in str(examine(bioes, {}))
     broken = about(examine([*bioes, tagged(30, "O B-x")], {}), "does not allow")

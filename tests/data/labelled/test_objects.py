@@ -59,7 +59,7 @@ def test_dicts_tuples_and_strings_are_texts(rejects: Rejects) -> None:
         assert list(texts_of(rows, config(), rejects, name="mine")) == expected
     ((first, second), third) = (
         texts_of([("a", "b", 1.5), ("c", "d", np.float32(2))], config(labels="number"), rejects),
-        texts_of(["a", "b"], config(), rejects),
+        texts_of(["a", "b"], config(labels="none"), rejects),
     )
     assert (first.text_pair, first.label, second.label) == ("b", 1.5, 2.0)
     assert [example.label for example in third] == [None, None]
@@ -89,7 +89,7 @@ def test_tags_of_a_dataset_get_their_names(rejects: Rejects) -> None:
     assert (example.text, example.tags) == ("Peter runs", ("B-PER", "O"))
     (example,) = tagged_of([(["Peter", "runs"], ["B-PER", "O"])], config(), rejects)
     assert (example.words, example.tags) == (((0, 5), (6, 10)), ("B-PER", "O"))
-    (example,) = tagged_of([(["Peter"],)], config(), rejects)
+    (example,) = tagged_of([(["Peter"],)], config(labels="none"), rejects)
     assert example.tags is None
 
 

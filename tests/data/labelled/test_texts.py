@@ -368,9 +368,28 @@ def test_a_label_that_says_none_is_left_out_counted_and_logged(
 
 def test_files_without_labels_can_be_read(write: Write, read: Read) -> None:
     path = write("a.tsv", "index\tsentence\n0\ta\n1\tb\n")
-    assert labels(read(read_texts, path)[0]) == [None, None]
+    for settings in ({"labels": "none"}, {"columns": {"label": ""}}):
+        assert labels(read(read_texts, path, **settings)[0]) == [None, None]
     path = write("b.jsonl", '{"text": "a", "label": null}\n')
     assert labels(read(read_texts, path, labels="none")[0]) == [None]
+
+
+def test_a_table_whose_labels_are_not_recognised_names_its_columns(
+    write: Write, read: Read
+) -> None:
+    path = write("a.tsv", "index\tsentence\tverdict\n0\ta\tx\n")
+    with pytest.raises(DataError) as caught:
+        read(read_texts, path)
+    assert str(caught.value) == (
+        f"{path}:1: none of its columns (`index`, `sentence`, `verdict`) is known as label; "
+        "expected gold_label, label, labels, class, category, target. Set --data.columns.label to "
+        "a name, or to a number from 0."
+    )
+    with pytest.raises(DataError, match=r"1 columns .* cannot tell which is label"):
+        read(read_texts, write("b.tsv", "a film\n"))
+    path = write("a.jsonl", '{"tokens": ["a"], "verdict": ["O"]}')
+    with pytest.raises(DataError, match=r"known as tags; expected tags, .* --data\.columns\.tags"):
+        read(read_tagged, path)
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ def _find_columns(table: Table, config: LabelledConfig) -> _Found:
         raise columns.missing(table, "choices", ("ending0", "choice1", *_LISTS))
     prefix = columns.find(table, setting.choice_prefix, _PREFIXES)
     label = None
-    if config.labels != "none" and not isinstance(setting.label, tuple):
-        label = columns.find(table, setting.label, _LABELS)
+    if config.labels != "none" and not isinstance(setting.label, tuple) and setting.label != "":
+        label = columns.required(table, setting.label, _LABELS, "label")
     ids = columns.find(table, setting.id, columns.IDS)
     group = columns.find(table, setting.group, columns.GROUPS)
     return _Found(text, choices, prefix if prefix != text else None, label, ids, group)

@@ -37,9 +37,9 @@ def about(
                 "warning" if share > _OFTEN else "note",
                 f"{name}: {share:.1%} of the examples{told} are longer than the {limit} tokens "
                 f"that the model reads at once; the longest has {most:,}",
-                "they are cut, or read in windows, which takes longer",
-                "raise the greatest length if the model allows it, read them in windows with a "
-                "stride, or shorten them",
+                "they are read in several windows, which takes longer",
+                "set the windows by --max-length and --stride, take a model that reads more at "
+                "once, or shorten the texts",
             )
         else:
             yield Finding(
@@ -47,7 +47,7 @@ def about(
                 f"{name}: the longest example has {most:,} tokens of {limit}, half have at most "
                 f"{np.median(lengths):.0f}{told}",
                 "none is cut",
-                "leave the greatest length as it is",
+                "leave --max-length as it is",
             )
     if total and unknown / total > _UNKNOWN_RATE:
         yield Finding(

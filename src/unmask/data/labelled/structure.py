@@ -89,7 +89,8 @@ def _about_tags(name: str, sentences: Sequence[TaggedExample], scheme: str) -> I
             f'not allow; first {first.place}, word {index + 1} ("{first.text[start:end]}"): '
             f"{reason}",
             "strict span F1 does not count such spans, the usual one reads them as well as it can",
-            "set the scheme that the file is in, or let the tags be repaired while they are read",
+            "mend the tags, or fine-tune by the --scheme that they are in (plain takes any tag as "
+            "it is)",
         )
 
 
@@ -121,5 +122,6 @@ def _about_schemes(schemes: dict[str, str]) -> Iterator[Finding]:
             "warning",
             f"the splits' tags follow different schemes: {told}",
             "a model that learnt one is measured by another",
-            "convert them to one scheme",
+            "write all files in the scheme of train, as `unmask.data.labelled.tags.convert` does "
+            "in Python",
         )

@@ -61,7 +61,7 @@ def find_columns(table: Table, config: LabelledConfig) -> TextColumns:
     label, the author's mark, sentence.
 
     Raises:
-        DataError: No text, or a column that is set and not there.
+        DataError: No text, no label where labels are read, or a column that is set and not there.
     """
     setting = config.columns
     text, pair, label = _texts(table, config)
@@ -73,6 +73,8 @@ def find_columns(table: Table, config: LabelledConfig) -> TextColumns:
         label = tuple(number for number in found if number is not None)
     if config.labels == "none":
         label = ()
+    elif not label and setting.label is None:
+        raise columns.missing(table, "label", columns.LABELS)
     return TextColumns(
         text,
         pair if pair not in text else None,

@@ -47,7 +47,9 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     """
     setting = config.columns
     words = columns.required(table, setting.words, WORDS, "words")
-    tags = None if config.labels == "none" else columns.find(table, setting.tags, TAGS)
+    tags = None
+    if config.labels != "none" and setting.tags != "":
+        tags = columns.required(table, setting.tags, TAGS, "tags")
     names = () if tags is None else table.class_names.get(table.names[tags], ())
     names = config.class_names or names
     id_ = columns.find(table, setting.id, columns.IDS)
