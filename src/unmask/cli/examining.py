@@ -128,6 +128,8 @@ def _refuse_raw_material(folder: Path) -> None:
     try:
         sources, _ = find([folder])
     except DataError:
+        if folder.is_file():
+            raise UsageError(f"{folder}: is a file; {_DOCTOR_TAKES}.") from None
         return
     what = "a file of text" if folder.is_file() else f"text ({len(sources)} files)"
     raise UsageError(f"{folder}: is {what}; {_DOCTOR_TAKES}.")

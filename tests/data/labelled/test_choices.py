@@ -65,6 +65,12 @@ def test_lists_and_numbered_columns(
     assert (example.text, example.choices, example.label) == expected
 
 
+def test_several_columns_make_one_text(write: Write, read: Read) -> None:
+    path = write("a.tsv", "one\ttwo\tchoice1\tchoice2\tlabel\na\tb\tx\ty\t1\n")
+    ((example,), _) = read(read_choices, path, columns={"text": ["one", "two"]})
+    assert example.text == "a b"
+
+
 def test_without_a_label_there_is_nothing_to_learn_but_to_answer(write: Write, read: Read) -> None:
     path = write("a.jsonl", '{"text": "t", "choices": ["yes", "no"]}')
     assert read(read_choices, path, labels="none")[0][0].label is None

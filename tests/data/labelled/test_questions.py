@@ -192,6 +192,9 @@ def test_tables_like_squads(write: Write, read: Read) -> None:
     path = write("b.jsonl", json.dumps({"q": "Who?", "passage": CONTEXT}))
     ((example,), _) = read(read_questions, path, columns={"text": "q"})
     assert (example.question, example.answers, example.is_impossible) == ("Who?", (), False)
+    path = write("b.jsonl", json.dumps({"q": "Who", "more": "is it?", "passage": CONTEXT}))
+    ((example,), _) = read(read_questions, path, columns={"text": ["q", "more"]})
+    assert example.question == "Who is it?"
     row = {"question": "?", "context": CONTEXT, "answers": [], "is_impossible": False}
     ((example,), _) = read(read_questions, write("c.jsonl", json.dumps(row)))
     assert not example.is_impossible

@@ -307,6 +307,30 @@ def test_a_class_is_the_same_in_every_format(
         assert reasons(rejects) == [(1, label)]
 
 
+def test_a_class_is_the_same_in_csv_as_in_json(write: Write, read: Read) -> None:
+    given = [True, False, 1, 1.0, 0.0, -1.0, 0.5]
+    spelled = ["true", "false", "1", "1", "0", "-1", "0.5"]
+    rows = [json.dumps({"text": "x", "label": label}) for label in given]
+    assert labels(read(read_texts, write("a.jsonl", "\n".join(rows)))[0]) == spelled
+    table = "".join(f"x,{label}\n" for label in given)
+    path = write("a.csv", f"text,label\n{table}")
+    assert labels(read(read_texts, path)[0]) == spelled
+    path = write("b.csv", "text,label\na,TRUE\nb,False\nc,-1.0\n")
+    settings = {"class_names": ["False", "True"], "no_label": ["-1"]}
+    assert labels(read(read_texts, path, **settings)[0]) == ["True", "False"]
+
+
+def test_a_key_that_comes_late_is_told_of_once(
+    write: Write, read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"text": "a", "label": 1}] * 100 + [{"text": "a", "label": 1, "group": "x"}] * 5
+    path = write("a.jsonl", "\n".join(map(json.dumps, rows)))
+    examples, _ = read(read_texts, path)
+    assert {example.group for example in examples} == {None}
+    (told,) = caplog.messages
+    assert told.startswith(f"{path}:101: has the key `group`, which none of the first 100")
+
+
 def test_numbers_name_the_classes_that_are_set(write: Write, read: Read) -> None:
     path = write("a.tsv", "text\tlabel\na\t1\nb\tneg\nc\t2\nd\tfoo\ne\t-1\n")
     examples, rejects = read(read_texts, path, class_names=["neg", "pos"])

@@ -13,7 +13,7 @@ from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.examples import ChoiceExample
 from unmask.data.labelled.labels import Fault
 from unmask.data.labelled.tables import Table, Values
-from unmask.data.labelled.texts import LEFT_OUT, Ids, excerpt, group_of, required_text
+from unmask.data.labelled.texts import LEFT_OUT, Ids, excerpt, group_of, joined_text, required_text
 from unmask.data.rejects import Rejects
 
 _TEXTS = ("sent1", "ctx", "context", "premise", "question", "text", "sentence")
@@ -25,7 +25,7 @@ _PREFIXES = ("sent2",)  # SWAG: every ending goes on from it
 
 @dataclass(frozen=True)
 class _Found:
-    text: int
+    text: tuple[int, ...]
     choices: tuple[int, ...]
     prefix: int | None
     label: int | None
@@ -65,10 +65,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
 
 def _find_columns(table: Table, config: LabelledConfig) -> _Found:
     setting = config.columns
-    if isinstance(setting.text, tuple):
-        text = columns.required(table, setting.text[0] if setting.text else None, _TEXTS, "text")
-    else:
-        text = columns.required(table, setting.text, _TEXTS, "text")
+    text = columns.several(table, setting.text, _TEXTS, "text")
     choices = tuple(
         number
         for number in (columns.position(table, column) for column in setting.choices)
@@ -83,7 +80,7 @@ def _find_columns(table: Table, config: LabelledConfig) -> _Found:
         label = columns.required(table, setting.label, _LABELS, "label")
     ids = columns.find(table, setting.id, columns.IDS)
     group = columns.find(table, setting.group, columns.GROUPS)
-    return _Found(text, choices, prefix if prefix != text else None, label, ids, group)
+    return _Found(text, choices, prefix if prefix not in text else None, label, ids, group)
 
 
 def _recognised(table: Table) -> tuple[int, ...]:
@@ -111,7 +108,7 @@ def _example(place: str, line: int, values: Values, found: _Found, ids: Ids) -> 
     if found.prefix is not None and values[found.prefix]:
         prefix = required_text(values[found.prefix], "beginning of the choices")
         choices = tuple(f"{prefix} {choice}" for choice in choices)
-    text = required_text(values[found.text])
+    text = joined_text(values, found.text)
     name = str(line) if found.id is None else ids.take(values[found.id], line)
     return ChoiceExample(name, text, choices, label, place, group_of(values, found.group))
 

@@ -147,6 +147,24 @@ def required(table: Table, setting: Column | None, known: Sequence[str], name: s
     return found
 
 
+def several(
+    table: Table,
+    setting: Column | tuple[Column, ...] | None,
+    known: Sequence[str],
+    name: str,
+) -> tuple[int, ...]:
+    """As `required`, where also several columns may be set, to be joined.
+
+    Raises:
+        DataError: There is none.
+    """
+    if isinstance(setting, tuple):
+        found = (position(table, column) for column in setting)
+        numbers = tuple(number for number in found if number is not None)
+        return numbers or (required(table, None, known, name),)
+    return (required(table, setting, known, name),)
+
+
 def missing(table: Table, name: str, known: Sequence[str]) -> DataError:
     """The error of a table without a column that has to be there."""
     if table.has_names:

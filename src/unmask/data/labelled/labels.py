@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ class NoLabel(Exception):
 
 _TRUE: Final = frozenset({"1", "1.0", "true"})
 _FALSE: Final = frozenset({"0", "0.0", "false"})
+_WHOLE: Final = re.compile(r"-?[0-9]+\.0+")
 _SHOWN = 8
 
 
@@ -41,12 +43,12 @@ class LabelReader:
         self._separator = config.label_separator
         self._range = config.label_range
         self._classes = tuple(config.class_names or class_names)
-        self._known = frozenset(self._classes)
+        self._known = {_spelled(name): name for name in self._classes}
         none = config.no_label
         if none is None:
             none = ("-",) if "gold_label" in {name.lower() for name in names} else ()
             none += ("-1",) if class_names and "-1" not in class_names else ()
-        self._none = frozenset(none)
+        self._none = frozenset(map(_spelled, none))
         kinds: dict[str, Callable[[Any], Label]] = {
             "class": self._class,
             "number": self._number,
@@ -71,7 +73,7 @@ class LabelReader:
         if name in self._none:
             raise NoLabel(name)
         if not self._classes or name in self._known:
-            return name
+            return self._known.get(name, name)
         if name.isdecimal() and int(name) < len(self._classes):
             return self._classes[int(name)]
         shown = ", ".join(f"`{label}`" for label in self._classes[:_SHOWN])
@@ -82,7 +84,7 @@ class LabelReader:
         )
 
     def _number(self, value: Any) -> float:
-        if isinstance(value, str) and value.strip() in self._none:
+        if isinstance(value, str) and _spelled(value) in self._none:
             raise NoLabel(value)
         if value is None or (isinstance(value, str) and not value.strip()):
             raise Fault("no label")
@@ -104,7 +106,7 @@ class LabelReader:
             raise Fault("no label")
         if isinstance(value, str):
             text = value.strip()
-            if text in self._none:
+            if _spelled(text) in self._none:
                 raise NoLabel(text)
             value = _listed(text) if text.startswith("[") else text.split(self._separator)
             value = [part for part in value if part is not None and str(part).strip()]
@@ -125,7 +127,7 @@ def _listed(text: str) -> list[Any]:
 def _named(value: Any) -> str:
     """A class as text: what CSV, JSON and Parquet hold for the same class is the same."""
     if isinstance(value, str):
-        name = value.strip()
+        name = _spelled(value)
     elif isinstance(value, bool):
         name = "true" if value else "false"
     elif isinstance(value, int):
@@ -139,6 +141,14 @@ def _named(value: Any) -> str:
     if not name:
         raise Fault("no label")
     return name
+
+
+def _spelled(text: str) -> str:
+    """A class as JSON's true, 1 and 1.0 are named, where CSV holds `True` or `1.0`."""
+    text = text.strip()
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
 
 
 def _indicator(name: str, value: Any) -> bool:

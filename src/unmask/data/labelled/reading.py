@@ -14,6 +14,7 @@ from unmask.data.labelled import conll, conllu, squad, texts, trees
 from unmask.data.labelled.choices import from_table as choices_of
 from unmask.data.labelled.columns import is_header
 from unmask.data.labelled.config import LabelledConfig
+from unmask.data.labelled.delimited import open_delimited
 from unmask.data.labelled.examples import (
     ChoiceExample,
     QuestionExample,
@@ -22,7 +23,7 @@ from unmask.data.labelled.examples import (
 )
 from unmask.data.labelled.files import LabelledFile, find
 from unmask.data.labelled.parquet import open_parquet
-from unmask.data.labelled.tables import Table, broken, empty, open_table
+from unmask.data.labelled.tables import Table, broken, empty, open_json
 from unmask.data.labelled.words import TAGS, WORDS
 from unmask.data.labelled.words import from_table as words_of
 from unmask.data.rejects import Rejects
@@ -145,11 +146,13 @@ def table_of(
     """
     if file.format == "parquet":
         return open_parquet(file, rejects)
+    if file.format not in ("csv", "tsv"):
+        return open_json(file, config, rejects)
 
     def names_columns(cells: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
         return is_header(cells, following, config.columns, known)
 
-    return open_table(file, config, rejects, names_columns)
+    return open_delimited(file, config, rejects, names_columns)
 
 
 def checked(source: Source, examples: Iterator[E], rejects: Rejects) -> Iterator[E]:

@@ -11,7 +11,7 @@ from unmask.data.labelled.examples import Answer, QuestionExample
 from unmask.data.labelled.files import LabelledFile
 from unmask.data.labelled.labels import Fault
 from unmask.data.labelled.tables import Table, load_json
-from unmask.data.labelled.texts import Ids, excerpt
+from unmask.data.labelled.texts import Ids, excerpt, joined_text
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError
 
@@ -93,9 +93,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
         DataError: A column that is not there.
     """
     setting = config.columns
-    text = setting.text[0] if isinstance(setting.text, tuple) and setting.text else setting.text
-    assert not isinstance(text, tuple)
-    question = columns.required(table, text, ("question", "query"), "text")
+    question = columns.several(table, setting.text, ("question", "query"), "text")
     context = columns.required(table, setting.text_pair, ("context", "passage"), "text_pair")
     label = None if isinstance(setting.label, tuple) else setting.label
     answers = columns.find(table, label, ("answers", "answer"))
@@ -104,8 +102,9 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     id_ = columns.find(table, setting.id, columns.IDS)
     ids = Ids(table.unit)
     for line, values in table.rows:
-        entry = {"question": values[question], "id": line if id_ is None else values[id_]}
+        entry: dict[str, Any] = {"id": line if id_ is None else values[id_]}
         try:
+            entry["question"] = joined_text(values, question, "question")
             if answers is not None and config.labels != "none":
                 entry["answers"] = _listed(values[answers])
                 entry["is_impossible"] = not entry["answers"]

@@ -1,9 +1,11 @@
-"""Rows of values out of CSV, TSV, JSON lines and JSON lists, with the columns' names."""
+"""Rows of values with the columns' names, out of JSON lines and JSON lists; see also `delimited`
+and `parquet`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -14,19 +16,17 @@ from unmask.data.labelled.files import LabelledFile, whole
 from unmask.data.lines import read_lines
 from unmask.data.plain import each
 from unmask.data.rejects import Rejects, place
-from unmask.data.rows import Row, rows
 from unmask.data.sources import Source
 from unmask.errors import DataError
 
+logger = logging.getLogger(__name__)
+
 _PEEKED_OBJECTS = 100
-"""JSON objects whose keys are the columns; later ones may lack some, further keys are ignored."""
-_PEEKED_ROWS = 1000
-_PEEKED_CHARACTERS = 2**20
-"""Bounds of the rows that tell whether the first one is a header."""
+"""JSON objects whose keys are the columns; later ones may lack some, further keys are ignored,
+with a warning."""
 
 Values = Sequence[Any]
 """One row's values, in the order of the columns; None where there is none."""
-IsHeader = Callable[[Sequence[str], Sequence[Sequence[str]]], bool]
 
 
 @dataclass(frozen=True)
@@ -51,22 +51,12 @@ class Table:
         return place(str(self.source), number, self.unit)
 
 
-def open_table(
-    file: LabelledFile,
-    config: LabelledConfig,
-    rejects: Rejects,
-    is_header: IsHeader,
-) -> Table:
-    """The table in a file of text; its rows are read as they are asked for.
-
-    `is_header` tells whether a first row of CSV or TSV, given those that follow, names the columns
-    where that is not set.
+def open_json(file: LabelledFile, config: LabelledConfig, rejects: Rejects) -> Table:
+    """The table in a file of JSON lines or of a JSON list.
 
     Raises:
-        DataError: No rows at all, or a header, a quote or a file that cannot be read.
+        DataError: No objects at all, or a file that cannot be read.
     """
-    if file.format in ("csv", "tsv"):
-        return _delimited(file, config, rejects, is_header)
     if file.format == "json":
         return of_objects(file.source, _listed(file, rejects), rejects)
     return of_objects(file.source, _lined(file, config, rejects), rejects, unit="line")
@@ -89,9 +79,31 @@ def of_objects(
     if not peeked:
         raise empty(source, rejects)
     names = tuple(dict.fromkeys(name for _, record in peeked for name in record))
-    found = chain(peeked, objects)
+    later = _known_keys(source, objects, frozenset(names), unit)
+    found = chain(peeked, later)
     values = ((number, [record.get(name) for name in names]) for number, record in found)
     return Table(source, names, True, values, unit=unit)
+
+
+def _known_keys(
+    source: Source,
+    objects: Iterator[tuple[int, Mapping[str, Any]]],
+    names: frozenset[str],
+    unit: str,
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The objects; the first key among them that is no column is told of."""
+    is_told = False
+    for number, record in objects:
+        if not is_told and not names.issuperset(record):
+            is_told = True
+            logger.warning(
+                "%s: has the key `%s`, which none of the first %d objects has; it is ignored in "
+                "the whole file. Give one of these the key (null will do) if it is needed.",
+                place(str(source), number, unit),
+                next(name for name in record if name not in names),
+                _PEEKED_OBJECTS,
+            )
+        yield number, record
 
 
 def empty(source: Source, rejects: Rejects) -> DataError:
@@ -110,86 +122,6 @@ def broken(source: Source, why: str, num_records: int) -> DataError:
         f"{source}: broken file: {why}, after {num_records:,} records. Copy or write it again: "
         "part of a file is not taken for the whole."
     )
-
-
-def _delimited(
-    file: LabelledFile,
-    config: LabelledConfig,
-    rejects: Rejects,
-    is_header: IsHeader,
-) -> Table:
-    quoted = config.quoting == "csv" or (config.quoting == "auto" and file.format == "csv")
-    delimiter = "," if file.format == "csv" else "\t"
-    found = rows(file.source, config.max_line_bytes, rejects, delimiter=delimiter, quoted=quoted)
-    records = (_closed(file.source, record) for record in found)
-    filled: Iterator[Row] = (record for record in records if record.fields or record.fault)
-    first = next(filled, None)
-    if first is None:
-        raise empty(file.source, rejects)
-    peeked = _peeked(filled)
-    filled = chain(peeked, filled)
-    has_names = config.header == "yes"
-    if config.header == "auto":
-        has_names = is_header(first.fields, [record.fields for record in peeked])
-    if not has_names:
-        good = _good(file.source, chain([first], filled), None, delimiter, rejects)
-        begun = next(good, None)
-        if begun is None:
-            raise empty(file.source, rejects)
-        names = tuple(str(i) for i in range(len(begun[1])))
-        return Table(file.source, names, False, chain([begun], good), begun[1])
-    if first.fault is not None:
-        raise DataError(
-            f"{file}:{first.line}: the header cannot be read ({': '.join(first.fault)}). Repair "
-            "the first line, which names the columns."
-        )
-    names = tuple(name.strip() for name in first.fields)
-    return Table(file.source, names, True, _good(file.source, filled, first, delimiter, rejects))
-
-
-def _peeked(records: Iterator[Row]) -> list[Row]:
-    """The next rows, taken off: not too many, nor too long ones."""
-    found: list[Row] = []
-    num_characters = 0
-    while len(found) < _PEEKED_ROWS and num_characters < _PEEKED_CHARACTERS:
-        record = next(records, None)
-        if record is None:
-            break
-        found.append(record)
-        num_characters += sum(map(len, record.fields))
-    return found
-
-
-def _closed(source: Source, record: Row) -> Row:
-    """The record, unless one reject would stand for all that an open quote has swallowed.
-
-    Raises:
-        DataError: It has such a quote.
-    """
-    if record.open_quote is not None:
-        raise DataError(
-            f"{source}:{record.open_quote}: a quote opens here and does not end where a field may, "
-            "so what follows cannot be told apart into rows. Close it (inside quotes a quote is "
-            "doubled), or set --data.quoting none if quotes mean nothing in this file."
-        )
-    return record
-
-
-def _good(
-    source: Source, records: Iterator[Row], first: Row | None, delimiter: str, rejects: Rejects
-) -> Iterator[tuple[int, Values]]:
-    """Rows as wide as the first, which is the header or the first good row."""
-    for record in records:
-        fault, width = record.fault, len(record.fields)
-        if fault is None and first is None:
-            first = record
-        if fault is None and first is not None and width != len(first.fields):
-            kind = "missing column" if width < len(first.fields) else "extra column"
-            fault = (kind, f"{width} fields, expected {len(first.fields)} as in line {first.line}")
-        if fault is not None:
-            rejects.add(str(source), record.line, *fault, delimiter.join(record.fields))
-        else:
-            yield record.line, record.fields
 
 
 def _lined(

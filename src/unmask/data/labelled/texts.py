@@ -144,7 +144,7 @@ def _example(
     ids: Ids,
 ) -> TextExample:
     label = None if labels is None else labels.read([values[i] for i in found.label])
-    text = " ".join(required_text(values[i]) for i in found.text)
+    text = joined_text(values, found.text)
     pair = found.text_pair
     second = None if pair is None else required_text(values[pair], "second text")
     # Last, for a reject leaves its id to others.
@@ -163,6 +163,15 @@ def group_of(values: Values, column: int | None) -> str | None:
     """What a row belongs to, if anything."""
     value = None if column is None else values[column]
     return None if value is None or value == "" else str(value)
+
+
+def joined_text(values: Values, numbers: Sequence[int], name: str = "text") -> str:
+    """The texts of these columns, with a space between.
+
+    Raises:
+        Fault: One is no text, or blank.
+    """
+    return " ".join(required_text(values[number], name) for number in numbers)
 
 
 def required_text(value: Any, name: str = "text") -> str:
