@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import task_material
 import torch
@@ -127,18 +127,18 @@ def _endless(loader: Any) -> Iterator[dict[str, torch.Tensor]]:
         yield from loader
 
 
-def our_answers(model: Path, texts: Path) -> Work:
-    """As `unmask predict --input` does."""
-    from unmask.checkpoint import native
-    from unmask.data.labelled.config import Columns
+def our_answers(model: Path, texts: Path, precision: Literal["fp32", "bf16"]) -> Work:
+    """As `unmask predict --input --precision` does."""
+    from unmask.data.labelled.config import LabelledConfig
     from unmask.data.rejects import Rejects
     from unmask.infer.asking import answers
+    from unmask.infer.engine import load
     from unmask.infer.files import examples_of
 
-    bundle = native.load(model)
+    bundle = load(model, precision=precision).bundle
 
     def predict() -> int:
-        named = examples_of(bundle, texts, Columns(), Rejects(0.0))
+        named = examples_of(bundle, texts, LabelledConfig(), Rejects(0.0))
         return sum(1 for _ in answers(bundle, (example for _, example in named)))
 
     return predict

@@ -7,7 +7,8 @@ count, not padding. Theirs pads each batch to its longest, shuffled or grouped b
 Trainer does (LengthGroupedSampler).
 
 Prediction: the answers of an SST-2 classifier for a file of texts, one a line, from opening the
-file to the last answer; theirs is its pipeline with batches of 32.
+file to the last answer; theirs is its pipeline with batches of 32, in fp32 as ours is by default.
+Ours in bfloat16 (`--precision bf16`) stands beside them.
 
 Memory: the peak during training steps of question answering at windows of 384 tokens, above what
 the process held before them. All sides live in processes of their own and take turns.
@@ -30,7 +31,7 @@ import torch
 BATCH_SIZE = 32
 RATE = 5e-5
 PAIRS = {"sst2": "SST-2, sentences", "snli": "SNLI, pairs"}
-SIDES = {"training": ("ours", "theirs", "grouped"), "prediction": ("ours", "theirs"),
+SIDES = {"training": ("ours", "theirs", "grouped"), "prediction": ("ours", "half", "theirs"),
          "memory": ("ours", "theirs")}  # fmt: skip
 Figures = dict[str, Any]
 
@@ -67,8 +68,10 @@ def work(what: str, side: str, data: str, number: int) -> Callable[[], int]:
     import fine_tuning_sides as sides
 
     if what == "prediction":
-        make = sides.our_answers if side == "ours" else sides.their_answers
-        return make(classifier(), texts_file(number))
+        given = classifier(), texts_file(number)
+        if side == "theirs":
+            return sides.their_answers(*given)
+        return sides.our_answers(*given, precision="bf16" if side == "half" else "fp32")
     train = task_material.files(data).path("train")
     if side == "ours":
         return sides.our_step(data, train, BATCH_SIZE, RATE)
@@ -113,6 +116,9 @@ def speed(arguments: argparse.Namespace, what: str, data: str, times: int) -> Fi
             for side, some in rates.items()
             if side != "ours"
         }
+        if "half" in rates:
+            pairs = zip(rates["half"], rates["theirs"], strict=True)
+            found[f"half_{ratio}"] = measure.spread([a / b for a, b in pairs])
     return found
 
 
