@@ -106,7 +106,7 @@ def test_a_test_file_without_labels_is_found_before_the_first_step(
 ) -> None:
     test = write("test.tsv", "text\na film\n")
 
-    with pytest.raises(DataError, match=r"test\.tsv:2: has no label"):
+    with pytest.raises(DataError, match=r"test\.tsv:1: none of its columns .* is known as label"):
         run(write("train.tsv", TEXTS), test=test)
 
     assert not (tmp_path / "run" / METRICS_FILE).exists()

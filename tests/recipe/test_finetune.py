@@ -303,7 +303,40 @@ def test_validation_examples_seen_in_training_are_told(
     settings = recipe(train={"steps": 2})
     finetune(texts(), pretrained, tmp_path / "run", settings, validation=texts(20), say=said.append)
 
-    assert any("20 of 20 validation examples are in the training file too" in s for s in said)
+    assert any("20 of 20 validation examples are among those learned from too" in s for s in said)
+
+
+def test_test_examples_seen_in_training_are_told(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    settings = recipe(train={"steps": 2})
+    finetune(texts(), pretrained, tmp_path / "run", settings, test=texts(20), say=said.append)
+
+    assert any("20 of 20 test examples are among those learned from too" in s for s in said)
+
+
+def test_rows_are_learned_from_as_their_file_is(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    settings = recipe(train={"steps": 2})
+    file = texts()
+    dicts = [json.loads(line) for line in as_lines(file)]
+    tuples = [(one["text"], one["label"]) for one in dicts]
+
+    found = [
+        go(train, pretrained, tmp_path / name, settings, validation=train, test=train)
+        for name, train in (("file", file), ("dicts", dicts), ("tuples", tuples))
+    ]
+
+    assert found[0].test == found[1].test == found[2].test
+
+
+def as_lines(file: Path) -> list[str]:
+    """A table of two columns as JSON lines."""
+    header, *rows = file.read_text(encoding="utf-8").splitlines()
+    names = header.split("\t")
+    return [json.dumps(dict(zip(names, row.split("\t"), strict=True))) for row in rows]
 
 
 def test_dropout_can_be_switched_off(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ import numpy as np
 
 from unmask.checkpoint import native
 from unmask.data.finding import Finding
+from unmask.data.labelled import objects
 from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.doctor import examine, examine_reading
 from unmask.data.labelled.splitting import split
@@ -24,6 +25,14 @@ from unmask.tasks.registry import TASKS
 
 SPLIT_SEED = 20181011
 """What is held out does not change with a run's seed, so that seeds compare (BERT's arXiv date)."""
+Labelled = Path | str | objects.Rows
+"""A file of examples, or rows: a `datasets.Dataset`, or dicts, or tuples."""
+_OF_ROWS: Final[dict[str, Callable[..., Iterator[Any]]]] = {
+    "classification": objects.texts_of,
+    "multiple-choice": objects.choices_of,
+    "tagging": objects.tagged_of,
+    "qa": objects.questions_of,
+}
 _LABELS: Final = {"single": "class", "multi": "multi", "regression": "number"}
 """What a label is, by the kind of a classification."""
 
@@ -45,10 +54,8 @@ class Examples:
         return digest.hexdigest()
 
 
-def read(
-    task: str, path: Path | str, config: LabelledConfig, kept: Path | None = None
-) -> list[Any]:
-    """The examples of a file; what cannot be read goes to the file `kept`, with its reason.
+def read(task: str, given: Labelled, config: LabelledConfig, kept: Path | None = None) -> list[Any]:
+    """The examples of a file or of rows; what cannot be read goes to the file `kept`, with its why.
 
     Without `kept`, a warning names the first of it. Several processes let the first one read: two
     would write the same list at once.
@@ -57,28 +64,32 @@ def read(
         DataError: No example, too many rejects, or a file of another form.
     """
     with Rejects(config.max_reject_rate, kept, setting="--data.max-reject-rate") as rejects:
-        examples = list(TASKS[task].read(path, config, rejects))
+        if isinstance(given, str | Path):
+            examples = list(TASKS[task].read(given, config, rejects))
+        else:
+            examples = list(_OF_ROWS[task](given, config, rejects))
         rejects.check()
+    name = given if isinstance(given, str | Path) else "data"
     if kept is not None:
         rejects.warn(kept)
     else:
-        rejects.warn_of_first(path)
+        rejects.warn_of_first(name)
     if not examples:
-        raise DataError(f"{path}: holds no example; expected at least one.")
+        raise DataError(f"{name}: holds no example; expected at least one.")
     return examples
 
 
 def read_both(
     task: str,
-    train: Path | str,
-    validation: Path | str | None,
+    train: Labelled,
+    validation: Labelled | None,
     config: LabelledConfig,
     validation_rate: float,
     max_examples: int | None,
     run: Path,
     warn: Callable[[str], None],
 ) -> Examples:
-    """The training examples, and those of the validation file or else a share of the former.
+    """The training examples, and those to validate on or else a share of the former.
 
     Raises:
         DataError: See `read`.
@@ -89,12 +100,19 @@ def read_both(
         return Examples(_some(kept, max_examples), held_out)
     found = _some(found, max_examples)
     held_out = read(task, validation, config, run / "validation-rejects.jsonl")
-    if shared := _shared(found, held_out):
-        warn(
-            f"{shared} of {len(held_out)} validation examples are in the training file too, so "
-            "its scores flatter; `unmask doctor` names them."
-        )
+    warn_of_shared("validation", held_out, found, warn)
     return Examples(found, held_out)
+
+
+def warn_of_shared(
+    name: str, some: Sequence[Any], others: Sequence[Any], warn: Callable[[str], None]
+) -> None:
+    """Says how many of `some`, the `name` examples, are among those that are learned from."""
+    if shared := _shared(others, some):
+        warn(
+            f"{shared} of {len(some)} {name} examples are among those learned from too, so their "
+            "scores flatter; `unmask doctor` names them."
+        )
 
 
 def reading_config(settings: WindowConfig, data: LabelledConfig) -> LabelledConfig:

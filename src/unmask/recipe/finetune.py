@@ -12,7 +12,14 @@ from unmask.errors import UsageError
 from unmask.recipe.adapt import adapt
 from unmask.recipe.beginning import name_of
 from unmask.recipe.config import Finetune
-from unmask.recipe.examples import Examples, read, read_both, reading_config
+from unmask.recipe.examples import (
+    Examples,
+    Labelled,
+    read,
+    read_both,
+    reading_config,
+    warn_of_shared,
+)
 from unmask.recipe.hearing import Listen
 from unmask.recipe.keeper import require_new
 from unmask.recipe.one_run import train_once
@@ -24,23 +31,25 @@ from unmask.train.distributed import World, world
 
 
 def finetune(
-    train_file: Path | str,
+    train: Labelled,
     model: Path | str,
     output: Path | str,
     recipe: Finetune,
     *,
-    validation: Path | str | None = None,
-    test: Path | str | None = None,
+    validation: Labelled | None = None,
+    test: Labelled | None = None,
     adapt_to: Path | str | None = None,
     resume: bool = False,
     say: Say | None = None,
 ) -> Outcome:
-    """Trains `model` on the examples of a file and writes the result to `output`/model.
+    """Trains `model` on labelled examples and writes the result to `output`/model.
 
-    The best weights are chosen on the validation examples, which also fit temperature and
-    thresholds; `test` is scored once, at the end. With `adapt_to`, a file of unlabelled text,
-    pretraining is gone on with first (`adapt`). With several seeds each run has a folder of its
-    own. `say` hears one line at a time and prints to stderr by default.
+    Examples are a file, or rows as `datasets` has them: dicts, or tuples such as `(text, label)`,
+    `(text, text_pair, label)`, `(words, tags)` and `(question, context, answers)`. The best weights
+    are chosen on the validation examples, which also fit temperature and thresholds; `test` is
+    scored once, at the end. With `adapt_to`, a file of unlabelled text, pretraining is gone on with
+    first (`adapt`). With several seeds each run has a folder of its own. `say` hears one line at a
+    time and prints to stderr by default.
 
     Raises:
         UsageError: The output is in use or holds another run, or settings that do not fit.
@@ -54,7 +63,7 @@ def finetune(
             "TEXT, or leave the setting out."
         )
     config = reading_config(recipe.settings, recipe.data)
-    files = train_file, validation, test
+    files = train, validation, test
     with _begun(recipe, run, say, resume=resume) as (here, heard):
         examples, tests = here.first(lambda: _read_all(recipe, *files, config, run, heard))
         called = name_of(model)
@@ -101,14 +110,14 @@ def finetune_examples(
 
 def _read_all(
     recipe: Finetune,
-    train: Path | str,
-    validation: Path | str | None,
-    test: Path | str | None,
+    train: Labelled,
+    validation: Labelled | None,
+    test: Labelled | None,
     config: LabelledConfig,
     run: Path,
     say: Say,
 ) -> tuple[Examples, list[Any] | None]:
-    """The examples to learn from and to choose by, and those of the test file if there is one."""
+    """The examples to learn from and to choose by, and those to test on if there are any."""
     examples = read_both(
         recipe.task,
         train,
@@ -121,7 +130,9 @@ def _read_all(
     )
     if test is None:
         return examples, None
-    return examples, read(recipe.task, test, config, run / "test-rejects.jsonl")
+    tests = read(recipe.task, test, config, run / "test-rejects.jsonl")
+    warn_of_shared("test", tests, [*examples.train, *examples.validation], say)
+    return examples, tests
 
 
 @contextmanager
