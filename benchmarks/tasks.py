@@ -1,7 +1,7 @@
 """The page of what fine-tuning gives: the tables of `unmask reproduce`, as its folder has them.
 
-`unmask reproduce tasks --output RUNS` and `python benchmarks/tasks.py RUNS`; tables that the folders
-lack stay as earlier folders gave them.
+`unmask reproduce tasks --output RUNS` and `python benchmarks/tasks.py RUNS`; tables that
+the folders lack stay as earlier folders gave them.
 """
 
 from __future__ import annotations
