@@ -26,7 +26,7 @@ class Linear(nn.Linear):
 def rounded_up(num_rows: int) -> int:
     """Least number of rows from `num_rows` on that is a number of rows worth planning for.
 
-    oneDNN plans each shape at its first use, which costs as much as a small product, and packed
+    oneDNN plans each shape at its first use, which costs a millisecond or two, and packed
     batches bring another number of tokens at every step. Of rounded numbers there are few.
     """
     step = 8 if num_rows <= 256 else 32
