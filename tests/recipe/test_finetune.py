@@ -53,7 +53,7 @@ def pretrained(make_model: Callable[..., Model], tmp_path: Path) -> Path:
     """A tiny encoder with its tokenizer and a masked language model head."""
     vocabulary = " ".join([*GOOD, *BAD, "the film was to see 0 1 2 3 4 5 6"])
     tokenizer = train_wordpiece([vocabulary] * 4, TokenizerConfig(vocab_size=64, min_frequency=1))
-    model = make_model(hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
+    model = make_model(hidden_dropout_prob=0.05, attention_probs_dropout_prob=0.05)
     config = make_config(model)
     native.save(Bundle(model, None, tokenizer, config, None), tmp_path / "base")
     return tmp_path / "base"
@@ -373,6 +373,7 @@ def test_a_model_adapts_to_text_of_the_domain_first(
         for name, tensor in adapted.model.encoder.state_dict().items()
     )
     assert any("adapting to" in line for line in said)
+    assert adapted.config == native.load(pretrained).config  # its dropout, too
     stored = json.loads((run / "checkpoint-2" / "trainer_state.json").read_text())
     from unmask.recipe.keeper import weights_sha256
 

@@ -60,8 +60,10 @@ def adapt(
     given = recipe.adaptation
     num_sequences = (1.0 - _VALIDATION_RATE) * len(source)
     steps = math.ceil(given.epochs * num_sequences / given.batch_size)
+    dropout = {} if recipe.dropout is None else {"dropout": recipe.dropout}
     continued = Pretrain.model_validate(
         {
+            **dropout,
             "validation_rate": _VALIDATION_RATE,
             "train": {
                 "steps": steps,

@@ -37,7 +37,8 @@ class PretrainChoices(BaseModel):
     preset: Preset = "mini"
     """Layers and widths of the encoder."""
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
-    """Share zeroed of block outputs and attention weights while training."""
+    """Share zeroed of block outputs and attention weights while training; a model that is gone on
+    with keeps its own, unless this is set."""
     initial_attention: InitialAttention = "random"
     """First weights of positions and attention: random as in the paper, or such that heads begin
     by looking at the tokens to the left and right (docs/decisions/0006)."""

@@ -48,7 +48,7 @@ def fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
 def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundle:
     """A pretrained model's encoder and heads; a head that it lacks begins afresh.
 
-    The recipe says dropout, and nothing else of the architecture.
+    The recipe says dropout, where it is set, and nothing else of the architecture.
 
     Raises:
         UsageError: The corpus was prepared with another tokenizer than the model's.
@@ -59,7 +59,8 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundl
             f"{model}: was trained with another tokenizer than the corpus was prepared with; "
             "prepare the text again with --tokenizer MODEL, or give the text itself."
         )
-    rates = {"hidden_dropout_prob": recipe.dropout, "attention_probs_dropout_prob": recipe.dropout}
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+    rates = dict.fromkeys(names if "dropout" in recipe.model_fields_set else (), recipe.dropout)
     config = base.config.model_copy(update=rates)
     pooler = {"pooler"} & set(base.model.heads) if not recipe.next_sentence else set()
     started = assemble(config, _heads(recipe) | pooler)
