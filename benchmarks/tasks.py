@@ -37,11 +37,11 @@ def tasks(result: page.Figures) -> str:
             "at the end writes the page out of their folders. Of several seeds the interval is the "
             "mean of each one's bounds, and says nothing of the spread over seeds. "
             "[transformers beside the first table](benchmarks.md#a-thousand-labels).",
-            "What to read in them: 45 minutes of pretraining on old novels help where words and their "
-            "neighbours decide (parts of speech, names), and not where one vector has to hold a whole "
-            "text: on MRPC and SNLI there is no difference beyond the intervals, and on SST-2 the "
-            "random start was the better one. Adaptation to as little text as these data sets have "
-            "made no difference beyond the spread over seeds.",
+            "What to read in them: 45 minutes of pretraining on old novels help where words and "
+            "their neighbours decide (parts of speech, names), and not where one vector has to "
+            "hold a whole text: on MRPC and SNLI there is no difference beyond the intervals, and "
+            "on SST-2 the random start was the better one. Adaptation to as little text as these "
+            "data sets have made no difference beyond the spread over seeds.",
             *(table.strip() for table in tables),
         ]
     )
