@@ -11,10 +11,10 @@ from unmask.batch import Batch
 from unmask.data.config import MaskingConfig
 from unmask.data.loader import Cursor, Source, step_batches
 from unmask.data.masking import Masker
-from unmask.models.bert import ACTIVATIONS, build
+from unmask.models.bert import build, build_mlm_head
 from unmask.models.config import PRESETS, BertConfig, Preset
 from unmask.nn.init import initialise
-from unmask.tasks.masked_lm import MaskedLM, MaskedLMHead
+from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.task import Model
 from unmask.text.tokenizer import Tokenizer
 
@@ -32,10 +32,7 @@ def config(preset: Preset, vocab_size: int, dropout_rate: float) -> BertConfig:
 def model(sizes: BertConfig, seed: int = 0) -> Model:
     """A freshly initialised masked language model."""
     encoder = build(sizes)
-    embedding = encoder.embedding.tokens
-    assert isinstance(embedding, nn.Embedding)
-    head = MaskedLMHead(embedding, ACTIVATIONS[sizes.hidden_act], sizes.layer_norm_eps)
-    built = Model(encoder, {"mlm": head})
+    built = Model(encoder, {"mlm": build_mlm_head(sizes, encoder)})
     initialise(built, sizes.initializer_range, torch.Generator().manual_seed(seed))
     return built
 

@@ -71,9 +71,8 @@ def test_a_classifier_drops_at_its_own_rate_or_else_at_the_encoders(
     head: str, given: float | None, rate: float
 ) -> None:
     config = TINY.model_copy(update={"classifier_dropout": given})
-    [dropout] = [
-        part for part in assemble(config, {head}, 3).heads.modules() if isinstance(part, Dropout)
-    ]
+    dropout = assemble(config, {head}, 3).heads[head].dropout
+    assert isinstance(dropout, Dropout)
     assert dropout.rate == rate
 
 

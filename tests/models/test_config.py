@@ -5,8 +5,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from unmask.models.bert import ACTIVATIONS
 from unmask.models.config import PRESETS, Activation, BertConfig, Preset
+from unmask.nn.activations import ACTIVATIONS
 
 
 def test_the_defaults_are_bert_base() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from unmask.checkpoint.huggingface.bert import KEYS
+from unmask.checkpoint.huggingface.bert import FAMILY, KEYS
 from unmask.checkpoint.huggingface.keys import to_theirs
 from unmask.nn.trace import record
 from unmask.tasks import masked_lm
@@ -94,7 +94,7 @@ def test_pretraining_outputs_losses_and_gradients_are_theirs(
     assert_close(outputs["nsp"], theirs.seq_relationship_logits, rate)
     assert_close(sum(terms), theirs.loss, rate)
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-    ours = to_theirs(KEYS.rules(pair.ours.config.num_hidden_layers, model.heads), gradients)
+    ours = to_theirs(KEYS.rules(FAMILY.blocks(pair.ours.config), gradients), gradients)
     expected = {name: parameter.grad for name, parameter in pair.theirs.named_parameters()}
     assert ours.keys() == expected.keys()
     for name, gradient in expected.items():

@@ -15,7 +15,7 @@ import transformers
 from unmask.batch import IGNORED, pack
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
-from unmask.checkpoint.huggingface.bert import KEYS
+from unmask.checkpoint.huggingface.bert import FAMILY, KEYS
 from unmask.checkpoint.huggingface.keys import to_theirs
 from unmask.nn.trace import record
 from unmask.tasks import masked_lm
@@ -60,7 +60,7 @@ def gradients_of(bundle: Bundle) -> dict[str, torch.Tensor]:
         name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         for name, parameter in model.named_parameters()
     }
-    return to_theirs(KEYS.rules(bundle.config.num_hidden_layers, model.heads), gradients)
+    return to_theirs(KEYS.rules(FAMILY.blocks(bundle.config), gradients), gradients)
 
 
 def assert_gradients_are_theirs(

@@ -18,7 +18,7 @@ from torch.nn import functional
 from unmask.batch import IGNORED
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
-from unmask.checkpoint.huggingface.bert import KEYS
+from unmask.checkpoint.huggingface.bert import FAMILY, KEYS
 from unmask.checkpoint.huggingface.folder import load_folder, save_folder
 from unmask.checkpoint.huggingface.keys import to_theirs
 from unmask.checkpoint.transfer import with_head
@@ -125,7 +125,7 @@ def test_scores_and_gradients_are_theirs(
         loss(scores, both, architecture, problem_type).backward()
 
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-    found = to_theirs(KEYS.rules(pair.ours.config.num_hidden_layers, model.heads), gradients)
+    found = to_theirs(KEYS.rules(FAMILY.blocks(pair.ours.config), gradients), gradients)
     expected = {name: parameter.grad for name, parameter in pair.theirs.named_parameters()}
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():

@@ -13,7 +13,7 @@ from unmask.recipe.tune.config import Tune
 def test_the_preset_gives_the_sizes_and_the_model_table_changes_them() -> None:
     recipe = Pretrain(preset="small", model={"num_hidden_layers": 3}, dropout=0.25)
 
-    config = recipe.bert(vocab_size=77)
+    config = recipe.encoder(vocab_size=77)
 
     assert (config.num_hidden_layers, config.hidden_size) == (3, PRESETS["small"]["hidden_size"])
     assert config.vocab_size == 77
@@ -23,7 +23,7 @@ def test_the_preset_gives_the_sizes_and_the_model_table_changes_them() -> None:
 def test_the_model_table_wins_over_the_dropout() -> None:
     recipe = Pretrain(dropout=0.1, model={"attention_probs_dropout_prob": 0.0})
 
-    config = recipe.bert(vocab_size=9)
+    config = recipe.encoder(vocab_size=9)
 
     assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (0.1, 0.0)
 
@@ -42,7 +42,7 @@ def test_the_model_table_wins_over_the_dropout() -> None:
         ),
         (
             {"next_sentence": True, "model": {"type_vocab_size": 1}},
-            "next_sentence needs two segments, but model.type_vocab_size is 1",
+            "next_sentence needs two segments, but the model has 1",
         ),
         ({"model": {"hidden_size": 101}}, "hidden_size 101 is not a multiple of"),
         ({"preset": "giant"}, "'tiny', 'mini', 'small'"),
@@ -59,7 +59,7 @@ def test_enough_positions_are_accepted() -> None:
         {"model": {"max_position_embeddings": 1024}, "train": {"sequence_length": 1024}}
     )
 
-    assert recipe.bert(vocab_size=5).max_position_embeddings == 1024
+    assert recipe.encoder(vocab_size=5).max_position_embeddings == 1024
 
 
 def test_fresh_blocks_that_are_frozen_are_refused() -> None:

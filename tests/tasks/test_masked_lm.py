@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from unmask.batch import IGNORED, Batch, pack
+from unmask.nn.masked_lm_head import MaskedLMHead
 from unmask.tasks import masked_lm
-from unmask.tasks.masked_lm import MaskedLM, MaskedLMHead, loss, picked
+from unmask.tasks.masked_lm import MaskedLM, loss, picked
 from unmask.tasks.task import Model
 
 ALONE, WITH_PAIRS = MaskedLM(), MaskedLM(next_sentence=True)

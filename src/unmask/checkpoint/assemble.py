@@ -9,52 +9,49 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from unmask.models import bert
-from unmask.models.config import BertConfig
-from unmask.nn.pooling import Pooler
+from unmask.models.config import EncoderConfig
+from unmask.models.families import family_of
 from unmask.tasks.heads import Classifier, PooledClassifier, SpanHead
-from unmask.tasks.masked_lm import MaskedLM, MaskedLMHead, NextSentenceHead
+from unmask.tasks.masked_lm import MaskedLM, NextSentenceHead
 from unmask.tasks.task import Model, Task
 
 FINE_TUNED = frozenset({"pooled_classifier", "classifier", "span"})
 """Heads that belong to one task; a model has at most one of them, and none of pretraining."""
 
 
-def assemble(config: BertConfig, heads: Collection[str], num_outputs: int = 0) -> Model:
+def assemble(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0) -> Model:
     """An encoder with heads: "mlm", "nsp" (which holds the pooler), "pooler", or one `FINE_TUNED`.
 
     `num_outputs` is the number of scores of a "pooled_classifier" or "classifier"; the others
     know theirs. The weights are torch's initial ones.
     """
-    encoder = bert.build(config)
+    family = family_of(config)
+    encoder = family.build(config)
     built: dict[str, nn.Module] = {}
     if "mlm" in heads:
-        built["mlm"] = MaskedLMHead(
-            _token_embedding(encoder), bert.ACTIVATIONS[config.hidden_act], config.layer_norm_eps
-        )
+        built["mlm"] = family.build_mlm_head(config, encoder)
     if "nsp" in heads:
-        built["nsp"] = NextSentenceHead(config.hidden_size)
+        built["nsp"] = NextSentenceHead(family.build_pooler(config), config.hidden_size)
     for head in FINE_TUNED & set(heads):
         built[head] = fine_tuned_head(config, head, num_outputs)
     if "pooler" in heads:
-        built["pooler"] = Pooler(config.hidden_size)
+        built["pooler"] = family.build_pooler(config)
     return Model(encoder, built)
 
 
-def fine_tuned_head(config: BertConfig, head: str, num_outputs: int) -> nn.Module:
+def fine_tuned_head(config: EncoderConfig, head: str, num_outputs: int) -> nn.Module:
     """One head of `FINE_TUNED`, with torch's initial weights."""
+    family, hidden_size, rate = family_of(config), config.hidden_size, config.head_dropout
     if head == "span":
-        return SpanHead(config.hidden_size)
+        return SpanHead(family.build_token_transform(config), hidden_size)
     assert num_outputs > 0, f"a {head} needs a number of outputs"
-    rate = config.classifier_dropout
-    rate = config.hidden_dropout_prob if rate is None else rate
     if head == "pooled_classifier":
-        return PooledClassifier(config.hidden_size, num_outputs, rate)
+        return PooledClassifier(family.build_pooler(config), hidden_size, num_outputs, rate)
     assert head == "classifier", f"no head `{head}`"
-    return Classifier(config.hidden_size, num_outputs, rate)
+    return Classifier(family.build_token_transform(config), hidden_size, num_outputs, rate)
 
 
-def outline(config: BertConfig, heads: Collection[str], num_outputs: int = 0) -> Model:
+def outline(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0) -> Model:
     """The same model with names and shapes but without memory: on the meta device."""
     with torch.device("meta"), _Uninitialised():
         return assemble(config, heads, num_outputs)
@@ -63,12 +60,6 @@ def outline(config: BertConfig, heads: Collection[str], num_outputs: int = 0) ->
 def task_of(heads: Collection[str]) -> Task | None:
     """The pretraining task that these heads were trained for, None for `FINE_TUNED` ones."""
     return MaskedLM(next_sentence="nsp" in heads) if "mlm" in heads else None
-
-
-def _token_embedding(encoder: nn.Module) -> nn.Embedding:
-    tokens = encoder.get_submodule("embedding.tokens")
-    assert isinstance(tokens, nn.Embedding)
-    return tokens
 
 
 class _Uninitialised(TorchFunctionMode):

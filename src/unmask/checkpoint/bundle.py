@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.errors import DataError
-from unmask.models.config import BertConfig
+from unmask.models.config import EncoderConfig
 from unmask.tasks.task import Model, Task
 from unmask.text.tokenizer import Tokenizer
 
@@ -21,7 +21,7 @@ class Bundle:
     """What the heads can do; None where there is only an encoder."""
     tokenizer: Tokenizer | None
     """None where the folder holds none."""
-    config: BertConfig
+    config: EncoderConfig
     folder: Path | None
     """Where it was loaded from; None for a model made in memory."""
 
@@ -33,7 +33,7 @@ class Bundle:
     @property
     def max_length(self) -> int:
         """Most tokens that the model reads at once, specials included."""
-        positions = self.config.max_position_embeddings
+        positions = self.config.max_length
         limit = None if self.tokenizer is None else self.tokenizer.model_max_length
         return min(positions, limit or positions)
 

@@ -11,13 +11,12 @@ from torch import nn
 
 from unmask.checkpoint.assemble import outline
 from unmask.checkpoint.history import read_final_losses
-from unmask.checkpoint.huggingface.families import model_type_of
 from unmask.checkpoint.huggingface.folder import read_tokenizer
 from unmask.checkpoint.huggingface.provenance import read_provenance
 from unmask.checkpoint.huggingface.purpose import purpose_fields
 from unmask.checkpoint.huggingface.survey import survey
 from unmask.checkpoint.native import locate
-from unmask.models.config import PRESETS, BertConfig
+from unmask.models.config import PRESETS, BertConfig, EncoderConfig, family_name
 from unmask.tasks.task import FineTuned, Model
 from unmask.text.tokenizer import Tokenizer
 
@@ -40,7 +39,7 @@ def describe(model: Path | str) -> dict[str, Any]:
     losses = read_final_losses(folder)
     return {
         "folder": str(folder),
-        "family": model_type_of(found.config),
+        "family": family_name(found.config),
         "architecture": purpose_fields(found.family, drawn, task)["architectures"][0],
         "config": found.config.model_dump(),
         "heads": sorted(found.heads),
@@ -88,7 +87,7 @@ def parameter_table(model: Model) -> dict[str, int]:
     return table
 
 
-def configured_parameters(config: BertConfig, heads: frozenset[str]) -> int:
+def configured_parameters(config: EncoderConfig, heads: frozenset[str]) -> int:
     """How many parameters a model of this config has, without making it."""
     return sum(parameter_table(outline(config, heads)).values())
 

@@ -133,7 +133,7 @@ def _about_training(folder: Path, bundle: Bundle) -> Iterator[Finding]:
             "train longer, or with a lower optim.learning_rate and more optim.warmup_rate; look "
             "at the corpus with `unmask doctor`",
         )
-    trained, longest = read_history(folder).sequence_length, bundle.config.max_position_embeddings
+    trained, longest = read_history(folder).sequence_length, bundle.config.max_length
     if trained is not None and trained < longest:
         yield Finding(
             "note",
@@ -178,7 +178,7 @@ def _about_tokenizer(folder: Path, bundle: Bundle, made_with: object) -> Iterato
             "masked language modelling and filling blanks need one",
             "name it as `mask_token` in tokenizer_config.json if it is spelled otherwise",
         )
-    yield from _about_lengths(folder, tokenizer, config.max_position_embeddings)
+    yield from _about_lengths(folder, tokenizer, config.max_length)
 
 
 def _about_lengths(folder: Path, tokenizer: Tokenizer, longest: int) -> Iterator[Finding]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from unmask.checkpoint.assemble import fine_tuned_head
 from unmask.checkpoint.bundle import Bundle
+from unmask.models.families import family_of
 from unmask.nn.init import initialise
 from unmask.nn.pooling import Pooler
 from unmask.tasks.heads import PooledClassifier
@@ -26,22 +28,22 @@ class Transfer(NamedTuple):
 def with_head(bundle: Bundle, head: str, num_outputs: int, generator: torch.Generator) -> Transfer:
     """The bundle's encoder, shared and not copied, under a new head of `assemble.FINE_TUNED`.
 
-    A pooler is shared too, wherever the source has it. What is new is drawn as at the start of
-    pretraining: matrices from a truncated normal of `initializer_range`, biases zero. The model is
-    in the mode of the bundle's, and its other heads are left behind.
+    A pooler is shared too, where the family pretrains one and the source has it. What is new is
+    drawn as at the start of pretraining: matrices from a truncated normal of `initializer_range`,
+    biases zero. The model is in the mode of the bundle's, and its other heads are left behind.
     """
     fresh = fine_tuned_head(bundle.config, head, num_outputs)
     initialise(fresh, bundle.config.initializer_range, generator)
     weight = next(bundle.model.encoder.parameters())
     fresh.to(device=weight.device, dtype=weight.dtype)
-    pooler = _pooler(bundle.model)
+    pooler = _pooler(bundle.model) if family_of(bundle.config).pretrains_pooler else None
     if pooler is not None and isinstance(fresh, PooledClassifier):
         fresh.pooler = pooler
     model = Model(bundle.model.encoder, {head: fresh})
     return Transfer(model.train(bundle.model.training), pooler is not None)
 
 
-def _pooler(model: Model) -> Pooler | None:
+def _pooler(model: Model) -> nn.Module | None:
     for part in model.heads.values():
         if isinstance(part, Pooler):
             return part

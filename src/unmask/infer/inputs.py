@@ -42,7 +42,7 @@ def enclose(bundle: Bundle, ids: list[int], place: str) -> list[int]:
     Raises:
         DataError: More tokens than the model has positions.
     """
-    special, limit = bundle.require_tokenizer().special, bundle.config.max_position_embeddings
+    special, limit = bundle.require_tokenizer().special, bundle.config.max_length
     whole = [special.cls, *ids, special.sep]
     if len(whole) > limit:
         raise DataError(

@@ -31,6 +31,10 @@ class PostNormBlock(nn.Module):
         self.feedforward_norm = feedforward_norm
         self.dropout = Dropout(dropout_rate)
 
+    def attention_weights(self, x: Tensor, context: Context) -> list[Tensor]:
+        """What the block's attention looks at, given its input; see `probabilities` there."""
+        return self.attention.probabilities(x, context)
+
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
         """(N, D) to (N, D), or to (M, D) for `rows` alone, which costs only their share.
 

@@ -45,6 +45,7 @@ def look_at_neighbours(encoder: nn.Module, generator: torch.Generator) -> None:
     for part in encoder.modules():
         if isinstance(part, TokenPositionSegmentEmbedding):
             _draw(part.tokens.weight, _TOKEN_DEVIATION, generator)
+            assert isinstance(part.positions, nn.Embedding), "there are no positions to aim by"
             sine, cosine = _pairs(part.positions.weight)  # (T, D / 2) each
             angles = torch.arange(len(sine))[:, None] * _frequencies(sine)
             sine.copy_(_POSITION_SIZE * angles.sin())

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from unmask.nn.dropout import Dropout
 from unmask.nn.linear import Linear
 
 
 class Pooler(nn.Module):
-    """A tanh layer over the hidden state of `[CLS]` (Devlin et al. 2019, section 3.1).
+    """A layer over the hidden state of `[CLS]` (Devlin et al. 2019, section 3.1).
 
-    Trained by next sentence prediction or by fine-tuning; untrained it means nothing.
+    Trained by next sentence prediction or by fine-tuning; untrained it means nothing. BERT's is
+    a tanh layer; other families have other activations, or drop out the input too.
     """
 
-    def __init__(self, hidden_size: int) -> None:
+    def __init__(
+        self,
+        hidden_size: int,
+        activation: Callable[[Tensor], Tensor] = torch.tanh,
+        dropout_rate: float = 0.0,
+    ) -> None:
         super().__init__()
+        self.dropout = Dropout(dropout_rate)
         self.dense = Linear(hidden_size, hidden_size)
+        self.activation = activation
 
     def forward(self, first_hidden: Tensor) -> Tensor:
-        """(B, D) hidden states of the first tokens to (B, D) in -1..1."""
-        return torch.tanh(self.dense(first_hidden))
+        """(B, D) hidden states of the first tokens to (B, D)."""
+        return self.activation(self.dense(self.dropout(first_hidden)))
 
 
 def mean(hidden: Tensor, lengths: tuple[int, ...]) -> Tensor:

@@ -49,7 +49,7 @@ def record(encoder: Encoder) -> Iterator[Trace]:
         num_rows = batches[0].num_tokens if rows is None else len(rows)
         trace.hidden_states.append(output.detach()[:num_rows])
         with torch.no_grad():
-            found = block.attention.probabilities(x, context)
+            found = block.attention_weights(x, context)
         trace.attentions.append(found[: len(batches[0].lengths)])
 
     hooks = [encoder.register_forward_pre_hook(keep_batch)]

@@ -13,7 +13,7 @@ import torch
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.transfer import with_head
-from unmask.models.config import BertConfig
+from unmask.models.config import EncoderConfig
 from unmask.nn.dropout import Dropout
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
@@ -50,12 +50,7 @@ def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say
     generator = torch.Generator().manual_seed(recipe.train.seed)
     config = base.config
     if recipe.dropout is not None:
-        config = config.model_copy(
-            update={
-                "hidden_dropout_prob": recipe.dropout,
-                "attention_probs_dropout_prob": recipe.dropout,
-            }
-        )
+        config = config.with_dropout(recipe.dropout)
         for part in base.model.modules():
             if isinstance(part, Dropout):
                 part.rate = recipe.dropout
@@ -82,7 +77,7 @@ def _warn_of_frozen(what: str, num_frozen: int, model: Model) -> None:
     )
 
 
-def resolved(recipe: Finetune, config: BertConfig, num_windows: int) -> Finetune:
+def resolved(recipe: Finetune, config: EncoderConfig, num_windows: int) -> Finetune:
     """With the budget in steps, and a learning rate for the size of the model."""
     given = recipe.train
     steps_per_epoch = num_windows / given.batch_size
@@ -115,7 +110,7 @@ def introduction(
     )
 
 
-def default_rate(config: BertConfig) -> float:
+def default_rate(config: EncoderConfig) -> float:
     """The learning rate where none is set, see `FinetuningOptimConfig.learning_rate`."""
     if config.num_hidden_layers <= 4 or config.hidden_size <= 256:
         return 3e-4

@@ -17,7 +17,7 @@ from pydantic_core import InitErrorDetails
 
 from unmask.data.config import MaskingConfig
 from unmask.data.labelled.config import LabelledConfig
-from unmask.models.config import PRESETS, BertConfig, Preset
+from unmask.models.config import CONFIGS, EncoderConfig, FamilyName, Preset
 from unmask.tasks.config import TASK_CONFIGS, WindowConfig
 from unmask.train.config import (
     FinetuningConfig,
@@ -34,6 +34,8 @@ class PretrainChoices(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    family: FamilyName = "bert"
+    """Which kind of encoder is built."""
     preset: Preset = "mini"
     """Layers and widths of the encoder."""
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
@@ -65,7 +67,7 @@ class Pretrain(PretrainChoices):
     @model_validator(mode="after")
     def _model_can_be_built(self) -> Self:
         try:
-            config = self.bert(vocab_size=1)
+            config = self.encoder(vocab_size=1)
         except ValidationError as error:
             raise ValidationError.from_exception_data(
                 error.title,
@@ -80,30 +82,25 @@ class Pretrain(PretrainChoices):
                 ],
             ) from error
         longest = self.train.sequence_length
-        if longest > config.max_position_embeddings:
+        if longest > config.max_length:
             raise ValueError(
                 f"train.sequence_length is {longest}, but the model has only "
-                f"{config.max_position_embeddings} positions: set model.max_position_embeddings"
+                f"{config.max_length} positions: set model.max_position_embeddings"
             )
-        if self.next_sentence and config.type_vocab_size < 2:
+        if self.next_sentence and config.num_segments < 2:
             raise ValueError(
-                "next_sentence needs two segments, but model.type_vocab_size is "
-                f"{config.type_vocab_size}: set it to 2"
+                f"next_sentence needs two segments, but the model has {config.num_segments}: set "
+                "model.type_vocab_size to 2, or take a family that has segments, such as bert"
             )
         return self
 
-    def bert(self, vocab_size: int, pad_token_id: int = 0) -> BertConfig:
+    def encoder(self, vocab_size: int, pad_token_id: int = 0) -> EncoderConfig:
         """The model's numbers for a vocabulary of this size."""
-        return BertConfig(
-            **{
-                **PRESETS[self.preset],
-                "vocab_size": vocab_size,
-                "pad_token_id": pad_token_id,
-                "hidden_dropout_prob": self.dropout,
-                "attention_probs_dropout_prob": self.dropout,
-                **self.model,
-            }
-        )
+        kind = CONFIGS[self.family]
+        usual = kind(
+            **kind.preset(self.preset), vocab_size=vocab_size, pad_token_id=pad_token_id
+        ).with_dropout(self.dropout)
+        return kind.model_validate({**usual.model_dump(), **self.model})
 
 
 class Adaptation(BaseModel):

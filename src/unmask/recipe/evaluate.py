@@ -88,7 +88,7 @@ def evaluate(
 
 
 def _sequence_length(config: Evaluate, bundle: Bundle, past: History) -> int:
-    longest = bundle.config.max_position_embeddings
+    longest = bundle.config.max_length
     length = config.sequence_length
     if length is None:
         return min(past.sequence_length or _USUAL_LENGTH, longest)

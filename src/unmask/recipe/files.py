@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from unmask.errors import UsageError
-from unmask.models.config import BertConfig
+from unmask.models.config import CONFIGS
 from unmask.recipe.config import Pretrain
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -130,7 +130,8 @@ def _keys(settings: type[BaseModel], table: list[str]) -> list[str]:
     for name in table:
         annotation = settings.model_fields[name].annotation
         if settings is Pretrain and name == "model":
-            annotation = BertConfig
+            names = {name for config in CONFIGS.values() for name in config.model_fields}
+            return sorted(names)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         settings = annotation

@@ -25,7 +25,7 @@ def fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
     Raises:
         UsageError: A vocabulary smaller than the tokenizer's.
     """
-    config = recipe.bert(tokenizer.vocab_size, tokenizer.special.pad)
+    config = recipe.encoder(tokenizer.vocab_size, tokenizer.special.pad)
     if config.vocab_size < tokenizer.vocab_size:
         raise UsageError(
             f"model.vocab_size is {config.vocab_size}, but the corpus' tokenizer has "
@@ -39,7 +39,7 @@ def fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
     return Bundle(
         model=model,
         task=task_of(recipe),
-        tokenizer=tokenizer.with_max_length(config.max_position_embeddings),
+        tokenizer=tokenizer.with_max_length(config.max_length),
         config=config,
         folder=None,
     )
@@ -59,9 +59,9 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundl
             f"{model}: was trained with another tokenizer than the corpus was prepared with; "
             "prepare the text again with --tokenizer MODEL, or give the text itself."
         )
-    names = ("hidden_dropout_prob", "attention_probs_dropout_prob")
-    rates = dict.fromkeys(names if "dropout" in recipe.model_fields_set else (), recipe.dropout)
-    config = base.config.model_copy(update=rates)
+    config = base.config
+    if "dropout" in recipe.model_fields_set:
+        config = config.with_dropout(recipe.dropout)
     pooler = {"pooler"} & set(base.model.heads) if not recipe.next_sentence else set()
     started = assemble(config, _heads(recipe) | pooler)
     generator = torch.Generator().manual_seed(recipe.train.seed)

@@ -1,4 +1,8 @@
-"""Heads of the fine-tuning tasks, named by what they are made of; tasks share them."""
+"""Heads of the fine-tuning tasks, named by what they are made of; tasks share them.
+
+What lies between the hidden states and a head's own weights is the family's: a pooler for
+sequences, a transform (identity for most) for tokens.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ from torch import Tensor, nn
 
 from unmask.nn.dropout import Dropout
 from unmask.nn.linear import Linear
-from unmask.nn.pooling import Pooler
 
 
 class PooledClassifier(nn.Module):
@@ -15,9 +18,11 @@ class PooledClassifier(nn.Module):
     Devlin et al. 2019, section 4.1; google-research/bert, `run_classifier.py`, `create_model`.
     """
 
-    def __init__(self, hidden_size: int, num_outputs: int, dropout_rate: float) -> None:
+    def __init__(
+        self, pooler: nn.Module, hidden_size: int, num_outputs: int, dropout_rate: float
+    ) -> None:
         super().__init__()
-        self.pooler = Pooler(hidden_size)
+        self.pooler = pooler
         self.dropout = Dropout(dropout_rate)
         self.classifier = Linear(hidden_size, num_outputs)
 
@@ -33,14 +38,17 @@ class Classifier(nn.Module):
     Devlin et al. 2019, section 5.3.
     """
 
-    def __init__(self, hidden_size: int, num_outputs: int, dropout_rate: float) -> None:
+    def __init__(
+        self, transform: nn.Module, hidden_size: int, num_outputs: int, dropout_rate: float
+    ) -> None:
         super().__init__()
+        self.transform = transform
         self.dropout = Dropout(dropout_rate)
         self.classifier = Linear(hidden_size, num_outputs)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(M, D) to (M, K)."""
-        scores: Tensor = self.classifier(self.dropout(hidden))
+        scores: Tensor = self.classifier(self.dropout(self.transform(hidden)))
         return scores
 
 
@@ -51,11 +59,12 @@ class SpanHead(nn.Module):
     `run_squad.py`, and Hugging Face have one, which wins. Softmax over a window cancels it.
     """
 
-    def __init__(self, hidden_size: int) -> None:
+    def __init__(self, transform: nn.Module, hidden_size: int) -> None:
         super().__init__()
+        self.transform = transform
         self.outputs = Linear(hidden_size, 2)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(N, D) to (N, 2) logits of start and end."""
-        logits: Tensor = self.outputs(hidden)
+        logits: Tensor = self.outputs(self.transform(hidden))
         return logits

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,42 +10,15 @@ from torch.nn import functional
 
 from unmask.batch import IGNORED, Batch
 from unmask.nn.linear import Linear
-from unmask.nn.pooling import Pooler
 from unmask.tasks.task import Outputs, Term
-
-
-class MaskedLMHead(nn.Module):
-    """Transform, then scores over the vocabulary by the token embedding's own weights.
-
-    google-research/bert, `run_pretraining.py`, `get_masked_lm_output`.
-    """
-
-    def __init__(
-        self,
-        embedding: nn.Embedding,
-        activation: Callable[[Tensor], Tensor],
-        layer_norm_eps: float,
-    ) -> None:
-        super().__init__()
-        vocab_size, hidden_size = embedding.weight.shape
-        self.transform = Linear(hidden_size, hidden_size)
-        self.activation = activation
-        self.norm = nn.LayerNorm(hidden_size, eps=layer_norm_eps)
-        self.decoder = Linear(hidden_size, vocab_size)
-        self.decoder.weight = embedding.weight
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(M, D) to (M, V) logits; give it only the rows whose scores are wanted."""
-        logits: Tensor = self.decoder(self.norm(self.activation(self.transform(hidden))))
-        return logits
 
 
 class NextSentenceHead(nn.Module):
     """Whether segment B follows segment A: class 0 it does, class 1 it is from elsewhere."""
 
-    def __init__(self, hidden_size: int) -> None:
+    def __init__(self, pooler: nn.Module, hidden_size: int) -> None:
         super().__init__()
-        self.pooler = Pooler(hidden_size)
+        self.pooler = pooler
         self.classifier = Linear(hidden_size, 2)
 
     def forward(self, first_hidden: Tensor) -> Tensor:

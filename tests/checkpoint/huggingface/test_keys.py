@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 import torch
 
+from unmask.checkpoint.assemble import outline
 from unmask.checkpoint.huggingface.bert import KEYS
 from unmask.checkpoint.huggingface.keys import (
     Rule,
@@ -13,6 +16,7 @@ from unmask.checkpoint.huggingface.keys import (
     to_theirs,
 )
 from unmask.errors import DataError
+from unmask.models.config import BertConfig
 
 COUNTS = {"mlm": 5, "nsp": 4, "pooler": 2, "pooled_classifier": 4, "classifier": 2, "span": 2}
 """Tensors of each head."""
@@ -36,6 +40,15 @@ def test_a_linear_layer_is_two_rules() -> None:
     )
 
 
+def rules_of(num_layers: int, heads: Collection[str]) -> list[Rule]:
+    """The rules of a model of so many blocks, which at least one has."""
+    config = BertConfig(num_hidden_layers=max(1, num_layers))
+    names = outline(config, heads, 2).state_dict()
+    blocks = [{"layer": layer} for layer in range(num_layers)]
+    kept = {name for name in names if num_layers or not name.startswith("encoder.blocks.")}
+    return KEYS.rules(blocks, kept)
+
+
 @pytest.mark.parametrize("num_layers", [0, 1, 12])
 def test_no_name_appears_twice_on_either_side(num_layers: int) -> None:
     for heads in (
@@ -46,7 +59,7 @@ def test_no_name_appears_twice_on_either_side(num_layers: int) -> None:
         {"span", "pooler"},
         set[str](),
     ):
-        rules = KEYS.rules(num_layers, heads)
+        rules = rules_of(num_layers, heads)
         ours = [rule.ours for rule in rules]
         theirs = [name for rule in rules for name in rule.theirs]
         assert len(set(ours)) == len(ours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unmask.checkpoint.huggingface.family import Family
 from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
 from unmask.models.config import BertConfig
 
@@ -76,9 +77,6 @@ KEYS = KeyTable(
     },
 )
 
-FIELDS: dict[str, str] = {name: name for name in BertConfig.model_fields}
-"""Their name of each field by ours; ours are spelled as theirs."""
-
 FIXED: dict[str, object] = {
     "position_embedding_type": "absolute",
     "is_decoder": False,
@@ -88,7 +86,7 @@ FIXED: dict[str, object] = {
 }
 """Settings that change what is computed, and the one value that is built here."""
 
-ARCHITECTURES: dict[frozenset[str], str] = {
+_ARCHITECTURES: dict[frozenset[str], str] = {
     frozenset(): "BertModel",
     frozenset({"pooler"}): "BertModel",
     frozenset({"nsp"}): "BertForNextSentencePrediction",
@@ -100,12 +98,19 @@ ARCHITECTURES: dict[frozenset[str], str] = {
     frozenset({"span"}): "BertForQuestionAnswering",
     frozenset({"span", "pooler"}): "BertForQuestionAnswering",
 }
-"""transformers' class by the heads that are there, where no task says which."""
 
-FINE_TUNED: dict[str, str] = {
+_FINE_TUNED: dict[str, str] = {
     "SequenceClassification": "BertForSequenceClassification",
     "TokenClassification": "BertForTokenClassification",
     "QuestionAnswering": "BertForQuestionAnswering",
     "MultipleChoice": "BertForMultipleChoice",
 }
-"""transformers' class by what a task calls its architecture."""
+
+FAMILY = Family(
+    config=BertConfig,
+    fields={name: name for name in BertConfig.model_fields},
+    fixed=FIXED,
+    keys=KEYS,
+    architectures=_ARCHITECTURES,
+    fine_tuned=_FINE_TUNED,
+)

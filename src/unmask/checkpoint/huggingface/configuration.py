@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from unmask.checkpoint.huggingface.families import FAMILIES, Family, model_type_of
+from unmask.checkpoint.huggingface.families import FAMILIES, family_of
+from unmask.checkpoint.huggingface.family import Family
 from unmask.checkpoint.huggingface.labels import short
 from unmask.checkpoint.safe import MAX_JSON_BYTES, contained, read_object, write_object
 from unmask.errors import DataError
-from unmask.models.config import BertConfig
+from unmask.models.config import EncoderConfig, family_name
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ CONFIG = "config.json"
 _READ_ELSEWHERE = {"model_type", "architectures", "id2label", "problem_type"}
 
 
-def read_config(folder: Path) -> tuple[Family, BertConfig]:
+def read_config(folder: Path) -> tuple[Family, EncoderConfig]:
     """The family that a folder's config.json names, and its sizes.
 
     Raises:
@@ -49,7 +50,7 @@ def read_config(folder: Path) -> tuple[Family, BertConfig]:
             "built here as its model_type says.",
             file,
         )
-    known = {
+    known = dict(family.defaults) | {
         ours: given[name] for ours, name in family.fields.items() if given.get(name) is not None
     }
     unknown = sorted(
@@ -59,7 +60,9 @@ def read_config(folder: Path) -> tuple[Family, BertConfig]:
     return family, _validated(family, known, file)
 
 
-def write_config(folder: Path, config: BertConfig, purpose: Mapping[str, Any], dtype: str) -> None:
+def write_config(
+    folder: Path, config: EncoderConfig, purpose: Mapping[str, Any], dtype: str
+) -> None:
     """Writes config.json.
 
     `purpose` are the fields that tell of the heads; `dtype` is torch's name of the weights' type,
@@ -68,12 +71,11 @@ def write_config(folder: Path, config: BertConfig, purpose: Mapping[str, Any], d
     Raises:
         DataError: The labels are too many to be read again.
     """
-    model_type = model_type_of(config)
     values = config.model_dump()
     fields = {
-        "model_type": model_type,
+        "model_type": family_name(config),
         "dtype": dtype,
-        **{name: values[ours] for ours, name in FAMILIES[model_type].fields.items()},
+        **{name: values[ours] for ours, name in family_of(config).fields.items()},
         **purpose,
     }
     write_object(folder / CONFIG, fields, MAX_JSON_BYTES)
@@ -94,7 +96,7 @@ def _family(given: dict[str, Any], file: Path) -> Family:
     return FAMILIES[model_type]
 
 
-def _validated(family: Family, known: dict[str, Any], file: Path) -> BertConfig:
+def _validated(family: Family, known: dict[str, Any], file: Path) -> EncoderConfig:
     try:
         return family.config.model_validate(known, strict=True)
     except ValidationError as error:

@@ -12,10 +12,16 @@ from torch import Tensor, nn
 from unmask.checkpoint.assemble import outline
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.huggingface.configuration import write_config
-from unmask.checkpoint.huggingface.families import FAMILIES, Family, model_type_of
-from unmask.checkpoint.huggingface.keys import compare, implied_shapes, to_ours, to_theirs
+from unmask.checkpoint.huggingface.families import family_of
+from unmask.checkpoint.huggingface.keys import (
+    KeyTable,
+    compare,
+    implied_shapes,
+    to_ours,
+    to_theirs,
+)
 from unmask.checkpoint.huggingface.provenance import write_provenance
-from unmask.checkpoint.huggingface.purpose import purpose_fields
+from unmask.checkpoint.huggingface.purpose import architecture_of, purpose_fields
 from unmask.checkpoint.huggingface.survey import Survey, survey
 from unmask.checkpoint.huggingface.weights import FLOATS, write_weights
 from unmask.checkpoint.safe import Entry, contained
@@ -62,14 +68,12 @@ def save_folder(
     Raises:
         DataError: The labels are too many to be read again.
     """
-    family = FAMILIES[model_type_of(bundle.config)]
-    heads = set(bundle.model.heads)
-    rules = family.keys.rules(bundle.config.num_hidden_layers, heads)
-    state = stored_state(bundle.model, family)
-    assert state.keys() == {rule.ours for rule in rules}, "the key table does not fit the model"
-    tensors = to_theirs(rules, state)
-    if heads <= {"pooler"}:  # an encoder alone is stored without prefix
-        prefix = family.keys.prefix
+    family = family_of(bundle.config)
+    keys = family.keys_of(architecture_of(bundle.task))
+    state = stored_state(bundle.model, keys)
+    tensors = to_theirs(keys.rules(family.blocks(bundle.config), state), state)
+    if set(bundle.model.heads) <= {"pooler"}:  # an encoder alone is stored without prefix
+        prefix = keys.prefix
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     dtype = str(next(iter(state.values())).dtype).removeprefix("torch.")
     purpose = purpose_fields(family, bundle.model, bundle.task)
@@ -85,10 +89,10 @@ def save_folder(
         write_provenance(folder, made_by)
 
 
-def stored_state(model: Model, family: Family) -> dict[str, Tensor]:
+def stored_state(model: Model, keys: KeyTable) -> dict[str, Tensor]:
     """Our tensors by our names, tied ones once."""
     state: dict[str, Tensor] = model.state_dict()
-    return {name: tensor for name, tensor in state.items() if name not in family.keys.tied}
+    return {name: tensor for name, tensor in state.items() if name not in keys.tied}
 
 
 def read_tokenizer(folder: Path) -> Tokenizer | None:
@@ -104,10 +108,10 @@ def read_tokenizer(folder: Path) -> Tokenizer | None:
 
 def _read_model(folder: Path, found: Survey, dtype: torch.dtype) -> Model:
     """Nothing is allocated before every shape in the headers fits the config."""
-    keys, entries = found.family.keys, found.entries
+    keys, entries = found.keys, found.entries
     model = outline(found.config, found.heads, found.num_outputs)
-    rules = keys.rules(found.config.num_hidden_layers, found.heads)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    rules = keys.rules(found.family.blocks(found.config), shapes)
     originals = {name: entry for name, entry in entries.items() if name not in keys.copies}
     compare(
         implied_shapes(rules, shapes),

@@ -21,10 +21,17 @@ class Rule:
     ours: str
     theirs: tuple[str, ...]
 
-    def at(self, layer: int) -> Rule:
-        """The rule with `{layer}` filled in."""
+    def at(self, numbers: Mapping[str, int]) -> Rule:
+        """The rule with `{layer}`, or whatever a family counts its blocks by, filled in."""
         return Rule(
-            self.ours.format(layer=layer), tuple(name.format(layer=layer) for name in self.theirs)
+            self.ours.format_map(numbers), tuple(name.format_map(numbers) for name in self.theirs)
+        )
+
+    def renamed(self, before: str, after: str) -> Rule:
+        """The rule of another family, whose names begin otherwise."""
+        return Rule(
+            self.ours,
+            tuple(name.replace(before, after, 1) for name in self.theirs),
         )
 
 
@@ -41,7 +48,8 @@ class KeyTable:
     """How a family's tensors are named here and at Hugging Face."""
 
     encoder: tuple[Rule, ...]
-    """Of the encoder; rules with `{layer}` hold for every block."""
+    """Of the encoder; rules with `{layer}` hold for every block. Of what a config leaves out there
+    may be rules all the same."""
     heads: Mapping[str, tuple[Rule, ...]]
     """Of each head, by our name for it."""
     signs: Mapping[str, tuple[str, ...]]
@@ -67,18 +75,21 @@ class KeyTable:
     unused: Mapping[str, tuple[str, ...]]
     """Their names that older files hold although the model reads none of them, by architecture."""
 
-    def rules(self, num_layers: int, heads: Collection[str]) -> list[Rule]:
-        """Every rule of a model, in the order of its tensors."""
-        expanded: list[Rule] = []
-        for rule in self.encoder:
-            if "{layer}" not in rule.ours:
-                expanded.append(rule)
-        for layer in range(num_layers):
-            expanded += [rule.at(layer) for rule in self.encoder if "{layer}" in rule.ours]
-        for head in self.heads:
-            if head in heads:
-                expanded += self.heads[head]
-        return expanded
+    def rules(self, blocks: Iterable[Mapping[str, int]], names: Collection[str]) -> list[Rule]:
+        """The rule of each of our `names`, in the order of the table.
+
+        `blocks` gives, for each block, the number `layer` that it has here, and others that their
+        names count by. A name without a rule is a tied one, or a fault in the table.
+        """
+        expanded = [rule for rule in self.encoder if "{layer}" not in rule.ours]
+        for numbers in blocks:
+            expanded += [rule.at(numbers) for rule in self.encoder if "{layer}" in rule.ours]
+        for rules in self.heads.values():
+            expanded += rules
+        known = [rule for rule in expanded if rule.ours in names]
+        lacking = set(names) - {rule.ours for rule in known} - self.tied.keys()
+        assert not lacking, f"the key table does not fit the model: {sorted(lacking)}"
+        return known
 
     def canonical(self, stored: Iterable[str], place: str) -> dict[str, str]:
         """Today's full spelling of each name in a file, to the name as stored.

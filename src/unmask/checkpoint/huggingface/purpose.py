@@ -9,7 +9,7 @@ from typing import Any
 
 from unmask.checkpoint.assemble import FINE_TUNED, task_of
 from unmask.checkpoint.huggingface.configuration import CONFIG
-from unmask.checkpoint.huggingface.families import Family
+from unmask.checkpoint.huggingface.family import Family
 from unmask.checkpoint.huggingface.labels import (
     checked,
     label_fields,
@@ -57,6 +57,11 @@ def purpose_fields(family: Family, model: Model, task: Task | None) -> dict[str,
     return fields if task.problem_type is None else {**fields, "problem_type": task.problem_type}
 
 
+def architecture_of(task: Task | None) -> str | None:
+    """What the task calls its architecture, None where it is not fine-tuned or has none."""
+    return task.architecture if isinstance(task, FineTuned) else None
+
+
 def read_architecture(given: Mapping[str, Any], place: str) -> str | None:
     """transformers' class for which a config was written, None where it does not say.
 
@@ -91,7 +96,7 @@ def read_task(
     if stored is not None:
         return _restored(folder, stored, given, heads, num_outputs)
     name = read_architecture(given, str(folder / CONFIG))
-    kind = {theirs: ours for ours, theirs in family.fine_tuned.items()}.get(name or "")
+    kind = family.kind_of(name)
     found = FINE_TUNED & set(heads)
     if found:
         (head,) = found

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.checkpoint.huggingface.configuration import CONFIG, read_config
-from unmask.checkpoint.huggingface.families import Family
+from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.keys import KeyTable
 from unmask.checkpoint.huggingface.purpose import read_architecture, read_task
 from unmask.checkpoint.huggingface.weights import find_weights
 from unmask.checkpoint.safe import MAX_JSON_BYTES, Entry, contained, read_object
 from unmask.errors import DataError
-from unmask.models.config import BertConfig
+from unmask.models.config import EncoderConfig
 from unmask.tasks.task import Task
 
 MAX_OUTPUTS = 100_000
@@ -24,7 +25,9 @@ class Survey:
     """Enough to lay out the model; no weight was read."""
 
     family: Family
-    config: BertConfig
+    keys: KeyTable
+    """The family's table, as the architecture has it."""
+    config: EncoderConfig
     entries: Mapping[str, Entry]
     """The weights' headers by their canonical names."""
     heads: frozenset[str]
@@ -41,16 +44,19 @@ def survey(folder: Path) -> Survey:
     """
     family, config = read_config(folder)
     given = read_object(contained(folder, CONFIG), MAX_JSON_BYTES)
-    entries = _entries(folder, family, read_architecture(given, str(folder / CONFIG)))
-    heads = family.keys.found_heads(entries)
-    num_outputs = _num_outputs(family, heads, entries)
+    architecture = read_architecture(given, str(folder / CONFIG))
+    keys = family.keys_of(family.kind_of(architecture))
+    entries = _entries(folder, family, keys, architecture)
+    heads = keys.found_heads(entries)
+    num_outputs = _num_outputs(keys, heads, entries)
     task = read_task(folder, given, family, heads, num_outputs)
-    return Survey(family, config, entries, heads, num_outputs, task)
+    return Survey(family, keys, config, entries, heads, num_outputs, task)
 
 
-def _entries(folder: Path, family: Family, architecture: str | None) -> dict[str, Entry]:
+def _entries(
+    folder: Path, family: Family, keys: KeyTable, architecture: str | None
+) -> dict[str, Entry]:
     """A copy stands in for its missing original; what the architecture never reads is left out."""
-    keys = family.keys
     stored = find_weights(folder)
     entries = {
         name: stored[as_stored] for name, as_stored in keys.canonical(stored, str(folder)).items()
@@ -59,13 +65,13 @@ def _entries(folder: Path, family: Family, architecture: str | None) -> dict[str
         if copy in entries and original not in entries:
             entries[original] = entries.pop(copy)
     for kind, names in keys.unused.items():
-        if architecture == family.fine_tuned[kind]:
+        if kind == family.kind_of(architecture):
             entries = {name: entry for name, entry in entries.items() if name not in names}
     return entries
 
 
-def _num_outputs(family: Family, heads: Collection[str], entries: Mapping[str, Entry]) -> int:
-    for name in (family.keys.sized[head] for head in heads if head in family.keys.sized):
+def _num_outputs(keys: KeyTable, heads: Collection[str], entries: Mapping[str, Entry]) -> int:
+    for name in (keys.sized[head] for head in heads if head in keys.sized):
         entry = entries[name]
         rows = entry.shape[0] if entry.shape else 0
         if not 0 < rows <= MAX_OUTPUTS:

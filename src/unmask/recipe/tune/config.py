@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from unmask.models.config import BertConfig
+from unmask.models.config import EncoderConfig
 from unmask.recipe.config import Finetune
 
 Range = tuple[float, float]
@@ -120,7 +120,7 @@ class Tune(Finetune):
             inner[key] = value
         return Finetune.model_validate(given)
 
-    def choices(self, config: BertConfig) -> dict[str, tuple[float, ...]]:
+    def choices(self, config: EncoderConfig) -> dict[str, tuple[float, ...]]:
         """The values or the range of each name that is searched, for a model of this size."""
         found = {name: getattr(self.space, name) for name in _names(self)}
         if "learning_rate" in found and found["learning_rate"] is None:
@@ -151,7 +151,7 @@ def _fixed(given: dict[str, Any]) -> set[str]:
     return fixed | ({"epochs"} if any(budget.get(name) for name in _BUDGETS) else set())
 
 
-def _default_rates(config: BertConfig) -> Range:
+def _default_rates(config: EncoderConfig) -> Range:
     """See `SearchSpace.learning_rate`."""
     is_small = config.num_hidden_layers < 8 or config.hidden_size < 512
     return (3e-5, 3e-4) if is_small else (2e-5, 5e-5)

@@ -13,7 +13,7 @@ from unmask.checkpoint.lock import RunLock
 from unmask.checkpoint.native import MODEL_FOLDER
 from unmask.checkpoint.runs import checkpoints
 from unmask.errors import DataError, Stopped, UsageError, writing
-from unmask.models.config import BertConfig
+from unmask.models.config import EncoderConfig
 from unmask.recipe.beginning import default_rate, load
 from unmask.recipe.examples import Examples, read_both, reading_config
 from unmask.recipe.finetune import finetune_examples
@@ -192,7 +192,7 @@ def _tidy(search: _Search) -> None:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _usual(choices: studies.Choices, config: BertConfig) -> dict[str, Any]:
+def _usual(choices: studies.Choices, config: EncoderConfig) -> dict[str, Any]:
     """What `finetune` does by itself, where the space has it."""
     train, optim = FinetuningConfig(), FinetuningOptimConfig()
     usual = {

@@ -1,0 +1,58 @@
+"""What translates one family between Hugging Face's folders and our modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from unmask.checkpoint.huggingface.keys import KeyTable
+from unmask.models.config import EncoderConfig
+
+
+def numbered(config: EncoderConfig) -> Iterable[Mapping[str, int]]:
+    """Blocks that their names count as we do."""
+    return [{"layer": layer} for layer in range(config.num_blocks)]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Everything that translates one family."""
+
+    config: type[EncoderConfig]
+    fields: Mapping[str, str]
+    """Their name of each config field by ours."""
+    fixed: Mapping[str, object]
+    """Their settings of which one value only is built here."""
+    keys: KeyTable
+    architectures: Mapping[frozenset[str], str]
+    """transformers' class by heads; the encoder's own is the one without heads."""
+    fine_tuned: Mapping[str, str]
+    """transformers' class by what a task calls its architecture, such as "TokenClassification"."""
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    """By our name, what a missing field means there, where our default is another."""
+    keys_by_kind: Mapping[str, KeyTable] = field(default_factory=dict)
+    """Other tables, for what a task calls its architecture, where it names its head otherwise."""
+    blocks: Callable[[Any], Iterable[Mapping[str, int]]] = numbered
+    """How their names count the blocks of a config, see `KeyTable.rules`."""
+
+    def kind_of(self, architecture: str | None) -> str | None:
+        """What a task calls transformers' class; None for one of pretraining, or none of ours."""
+        return {theirs: ours for ours, theirs in self.fine_tuned.items()}.get(architecture or "")
+
+    def spelled(self, before: str, after: str, config: type[EncoderConfig]) -> Family:
+        """The same for a family whose classes alone are called otherwise."""
+        return replace(
+            self,
+            config=config,
+            architectures={
+                heads: name.replace(before, after, 1) for heads, name in self.architectures.items()
+            },
+            fine_tuned={
+                kind: name.replace(before, after, 1) for kind, name in self.fine_tuned.items()
+            },
+        )
+
+    def keys_of(self, kind: str | None) -> KeyTable:
+        """The table for what a task calls its architecture."""
+        return self.keys_by_kind.get(kind or "", self.keys)

@@ -1,0 +1,105 @@
+"""RoBERTa's names at Hugging Face (transformers, `models/roberta/modeling_roberta.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from unmask.checkpoint.huggingface import bert
+from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
+from unmask.models.config import RobertaConfig, XlmRobertaConfig
+
+_CHOICES = (
+    *linear("heads.pooled_classifier.pooler.dense", "roberta.pooler.dense"),
+    *linear("heads.pooled_classifier.classifier", "classifier"),
+)
+
+KEYS = KeyTable(
+    encoder=tuple(rule.renamed("bert.", "roberta.") for rule in bert.KEYS.encoder),
+    heads={
+        "mlm": (
+            *linear("heads.mlm.transform", "lm_head.dense"),
+            *linear("heads.mlm.norm", "lm_head.layer_norm"),
+            Rule("heads.mlm.decoder.bias", ("lm_head.bias",)),
+        ),
+        "span": linear("heads.span.outputs", "qa_outputs"),
+        "pooled_classifier": (
+            *linear("heads.pooled_classifier.pooler.dense", "classifier.dense"),
+            *linear("heads.pooled_classifier.classifier", "classifier.out_proj"),
+        ),
+        "classifier": linear("heads.classifier.classifier", "classifier"),
+        "pooler": linear("heads.pooler.dense", "roberta.pooler.dense"),
+    },
+    signs={
+        "mlm": ("lm_head.dense.weight",),
+        "span": ("qa_outputs.weight",),
+        "pooled_classifier": ("classifier.out_proj.weight",),
+        "classifier": ("classifier.weight",),
+        "pooler": ("roberta.pooler.dense.weight",),
+    },
+    unless={
+        "span": ("mlm",),
+        "pooled_classifier": ("mlm", "span"),
+        "classifier": ("mlm", "span", "pooled_classifier"),
+    },
+    sized={
+        "pooled_classifier": "classifier.out_proj.weight",
+        "classifier": "classifier.weight",
+    },
+    prefix="roberta.",
+    outside=("lm_head.", "classifier.", "qa_outputs."),
+    endings={},
+    tied=bert.KEYS.tied,
+    copies={
+        "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
+        "lm_head.decoder.bias": "lm_head.bias",
+    },
+    ignored={"roberta.embeddings.position_ids": "the numbers 0, 1, 2, ..."},
+    unused=dict.fromkeys(
+        ("SequenceClassification", "TokenClassification", "QuestionAnswering"),
+        ("roberta.pooler.dense.weight", "roberta.pooler.dense.bias"),
+    ),
+)
+_KEYS_BY_KIND = {
+    "MultipleChoice": replace(
+        KEYS,
+        heads={**KEYS.heads, "pooled_classifier": _CHOICES},
+        signs={
+            **KEYS.signs,
+            "pooled_classifier": ("classifier.weight", "roberta.pooler.dense.weight"),
+        },
+        unless={**KEYS.unless, "pooler": ("pooled_classifier",)},
+        sized={**KEYS.sized, "pooled_classifier": "classifier.weight"},
+    )
+}
+"""Multiple choice stands on the encoder's own pooler there, other classifiers on one of theirs."""
+
+_ARCHITECTURES: dict[frozenset[str], str] = {
+    frozenset(): "RobertaModel",
+    frozenset({"pooler"}): "RobertaModel",
+    frozenset({"mlm"}): "RobertaForMaskedLM",
+    frozenset({"mlm", "pooler"}): "RobertaForMaskedLM",
+    frozenset({"pooled_classifier"}): "RobertaForSequenceClassification",
+    frozenset({"classifier"}): "RobertaForTokenClassification",
+    frozenset({"span"}): "RobertaForQuestionAnswering",
+    frozenset({"span", "pooler"}): "RobertaForQuestionAnswering",
+}
+
+_FINE_TUNED: dict[str, str] = {
+    "SequenceClassification": "RobertaForSequenceClassification",
+    "TokenClassification": "RobertaForTokenClassification",
+    "QuestionAnswering": "RobertaForQuestionAnswering",
+    "MultipleChoice": "RobertaForMultipleChoice",
+}
+
+FAMILY = Family(
+    config=RobertaConfig,
+    fields={name: name for name in RobertaConfig.model_fields},
+    fixed=bert.FIXED,
+    keys=KEYS,
+    architectures=_ARCHITECTURES,
+    fine_tuned=_FINE_TUNED,
+    defaults={"max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12},
+    keys_by_kind=_KEYS_BY_KIND,
+)
+XLM_FAMILY = FAMILY.spelled("Roberta", "XLMRoberta", XlmRobertaConfig)

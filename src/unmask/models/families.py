@@ -1,0 +1,20 @@
+"""Every family by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from unmask.models import bert, roberta
+from unmask.models.config import EncoderConfig, FamilyName, family_name
+from unmask.models.family import Family
+
+FAMILIES: Mapping[FamilyName, Family] = {
+    "bert": bert.FAMILY,
+    "roberta": roberta.FAMILY,
+    "xlm-roberta": roberta.FAMILY,
+}
+
+
+def family_of(config: EncoderConfig) -> Family:
+    """The builders for a config."""
+    return FAMILIES[family_name(config)]

@@ -1,0 +1,33 @@
+"""What a family's file gives: how its config becomes modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from unmask.nn.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class Family:
+    """The builders of one family; each takes the family's config."""
+
+    build: Callable[[Any], Encoder]
+    """The encoder, with torch's initial weights; `nn.init.initialise` gives the paper's."""
+    build_mlm_head: Callable[[Any, Encoder], nn.Module]
+    """(M, D) hidden states to (M, V) logits, sharing the encoder's token embedding."""
+    build_pooler: Callable[[Any], nn.Module]
+    """(B, D) hidden states of first tokens to (B, D), what a classifier of sequences reads."""
+    build_token_transform: Callable[[Any], nn.Module]
+    """(N, D) to (N, D), what a classifier of tokens or a span head reads; identity for most."""
+    pretrains_pooler: bool = False
+    """Whether the pooler is trained in pretraining, by a loss over pairs, and so is worth keeping
+    when a classifier is put on it."""
+
+
+def no_transform(_config: Any) -> nn.Module:
+    """Token heads that read the hidden states as they are."""
+    return nn.Identity()

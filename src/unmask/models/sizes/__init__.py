@@ -1,0 +1,1 @@
+"""The numbers of each family; no file here imports tensors."""

@@ -1,0 +1,193 @@
+"""Every family beside transformers' own, on random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from torch import Tensor
+
+from unmask.batch import Batch, pack
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.huggingface.families import family_of
+from unmask.checkpoint.huggingface.folder import load_folder
+from unmask.checkpoint.huggingface.keys import to_theirs
+from unmask.checkpoint.huggingface.purpose import architecture_of
+
+LENGTHS: Sequence[tuple[int, ...]] = ((1,), (24,), (7, 7, 7), (1, 5, 24, 9, 8))
+"""Of the sequences of a batch; 24 is the longest that every case reads."""
+
+TASKS = ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MultipleChoice")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family as transformers calls it, with tiny sizes."""
+
+    name: str
+    """What its classes begin with."""
+    sizes: Mapping[str, Any]
+    """Fields of its config, in its spelling."""
+    variants: Sequence[Mapping[str, Any]] = ({},)
+    """What else is compared: changes to the sizes."""
+    tasks: Sequence[str] = TASKS
+    """Fine-tuning classes that transformers has."""
+    masked_lm: str = "ForMaskedLM"
+    """Its class of masked language modelling."""
+    has_segments: bool = False
+    """Whether its encoder takes `token_type_ids`."""
+    without_gradient: Sequence[str] = ()
+    """Parts of names of their parameters that no loss reaches."""
+    not_theirs: Mapping[str, str] = field(default_factory=dict)
+    """By task, why transformers' class cannot be compared."""
+
+
+_SMALL = {
+    "vocab_size": 61,
+    "hidden_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 3,
+    "intermediate_size": 80,
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+}
+
+_ROBERTA = Case(
+    "Roberta",
+    {**_SMALL, "max_position_embeddings": 26, "type_vocab_size": 1, "pad_token_id": 1},
+    variants=(
+        {},
+        {"hidden_size": 40, "num_attention_heads": 5, "hidden_act": "gelu_new", "vocab_size": 103},
+        {"num_attention_heads": 1, "num_hidden_layers": 1, "hidden_act": "relu"},
+        {"pad_token_id": 4, "max_position_embeddings": 31, "type_vocab_size": 2},
+    ),
+)
+
+CASES: dict[str, Case] = {
+    "roberta": _ROBERTA,
+    "xlm-roberta": Case(**{**vars(_ROBERTA), "name": "XLMRoberta", "variants": ({},)}),
+}
+"""By our name of the family."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`variant` is every case with each of its changed sizes, `task` each of a case's tasks."""
+    if "variant" in metafunc.fixturenames:
+        both = [
+            (case, changed, f"{name}-{','.join(changed) or 'plain'}")
+            for name, case in CASES.items()
+            for changed in case.variants
+        ]
+        metafunc.parametrize(
+            ("case", "variant"), [(case, v) for case, v, _ in both], ids=[i for *_, i in both]
+        )
+    elif "task" in metafunc.fixturenames:
+        pairs = [(name, case, task) for name, case in CASES.items() for task in case.tasks]
+        metafunc.parametrize(
+            ("case", "task"), [(c, t) for _, c, t in pairs], ids=[f"{n}-{t}" for n, _, t in pairs]
+        )
+    elif "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", CASES.values(), ids=CASES)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Their model, and ours read from what theirs saved."""
+
+    theirs: Any
+    ours: Bundle
+    folder: Path
+
+    def gradients(self) -> dict[str, Tensor]:
+        """Ours, by their names."""
+        family = family_of(self.ours.config)
+        keys = family.keys_of(architecture_of(self.ours.task))
+        found = {
+            name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            for name, parameter in self.ours.model.named_parameters()
+        }
+        return to_theirs(keys.rules(family.blocks(self.ours.config), found), found)
+
+
+@pytest.fixture
+def make_pair(tmp_path: Path) -> Callable[..., Pair]:
+    """A pair of a family's class, "Model" or "ForMaskedLM"; no weight is at its initial value."""
+
+    def make(case: Case, kind: str, dtype: torch.dtype = torch.float32, **sizes: Any) -> Pair:
+        config = getattr(transformers, f"{case.name}Config")(
+            **{**case.sizes, **sizes}, attn_implementation="eager"
+        )
+        theirs = getattr(transformers, f"{case.name}{kind}")(config).to(dtype).eval()
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for parameter in theirs.parameters():
+                noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+                parameter.add_(0.1 * noise)
+        theirs.save_pretrained(tmp_path / kind)
+        return Pair(theirs, load_folder(tmp_path / kind, dtype), tmp_path / kind)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Both:
+    """The same sequences packed for us and padded for them."""
+
+    batch: Batch
+    padded: dict[str, Tensor]
+    """(B, T) each: input_ids, attention_mask, and token_type_ids where the family has segments."""
+
+    def real(self, theirs: Tensor) -> Tensor:
+        """(N, ...) the real tokens of (B, T, ...), in packed order."""
+        return theirs[self.padded["attention_mask"].bool()]
+
+
+@pytest.fixture
+def make_both() -> Callable[..., Both]:
+    """Random sequences of two segments, for a case and lengths; ids of padding stand there alone."""
+
+    def make(case: Case, lengths: tuple[int, ...], **changed: Any) -> Both:
+        generator = torch.Generator().manual_seed(2)
+        sizes = {**case.sizes, **changed}
+        padding, high = sizes.get("pad_token_id", 0), sizes["vocab_size"]
+
+        def pad(rows: list[list[int]], filler: int) -> Tensor:
+            return torch.tensor([row + [filler] * (max(lengths) - len(row)) for row in rows])
+
+        ids = [
+            torch.randint(padding + 1, high, (n,), generator=generator).tolist() for n in lengths
+        ]
+        segments = [[int(i > n // 2) for i in range(n)] for n in lengths]
+        padded = {
+            "input_ids": pad(ids, padding),
+            "attention_mask": pad([[1] * n for n in lengths], 0),
+        }
+        if case.has_segments:
+            padded["token_type_ids"] = pad(segments, 0)
+        return Both(pack(ids, token_type_ids=segments), padded)
+
+    return make
+
+
+@pytest.fixture
+def assert_gradients_are_theirs(assert_close: Callable[..., None]) -> Callable[..., None]:
+    """Every parameter's, of a pair of which both went backward."""
+
+    def check(pair: Pair, case: Case, rate: float = 1e-5) -> None:
+        ours = pair.gradients()
+        expected = {
+            name: parameter.grad
+            for name, parameter in pair.theirs.named_parameters()
+            if not any(part in name for part in case.without_gradient)
+        }
+        assert expected.keys() <= ours.keys()
+        for name, gradient in expected.items():
+            assert gradient is not None, name
+            assert_close(ours[name], gradient, rate)
+
+    return check
