@@ -11,6 +11,8 @@ from torch.overrides import TorchFunctionMode
 
 from unmask.models.config import EncoderConfig
 from unmask.models.families import family_of
+from unmask.nn.activations import ACTIVATIONS
+from unmask.nn.replaced_token_head import ReplacedTokenHead
 from unmask.tasks.heads import Classifier, PooledClassifier, SpanHead
 from unmask.tasks.masked_lm import MaskedLM, NextSentenceHead
 from unmask.tasks.task import Model, Task
@@ -20,7 +22,7 @@ FINE_TUNED = frozenset({"pooled_classifier", "classifier", "span"})
 
 
 def assemble(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0) -> Model:
-    """An encoder with heads: "mlm", "nsp" (which holds the pooler), "pooler", or one `FINE_TUNED`.
+    """An encoder with heads: "mlm", "rtd", "nsp" (which holds the pooler), "pooler", or one `FINE_TUNED`.
 
     `num_outputs` is the number of scores of a "pooled_classifier" or "classifier"; the others
     know theirs. The weights are torch's initial ones.
@@ -30,6 +32,8 @@ def assemble(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0
     built: dict[str, nn.Module] = {}
     if "mlm" in heads:
         built["mlm"] = family.build_mlm_head(config, encoder)
+    if "rtd" in heads:
+        built["rtd"] = ReplacedTokenHead(config.hidden_size, ACTIVATIONS[config.hidden_act])
     if "nsp" in heads:
         built["nsp"] = NextSentenceHead(family.build_pooler(config), config.hidden_size)
     for head in FINE_TUNED & set(heads):
