@@ -22,7 +22,7 @@ FINE_TUNED = frozenset({"pooled_classifier", "classifier", "span"})
 
 
 def assemble(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0) -> Model:
-    """An encoder with heads: "mlm", "rtd", "nsp" (with the pooler), "pooler", or a `FINE_TUNED` one.
+    """An encoder with heads: "mlm", "rtd", "nsp" (with pooler), "pooler", or one `FINE_TUNED`.
 
     `num_outputs` is the number of scores of a "pooled_classifier" or "classifier"; the others
     know theirs. The weights are torch's initial ones.
