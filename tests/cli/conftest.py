@@ -68,3 +68,12 @@ def headed(encoder: Path, task: Classification | QuestionAnswering, folder: Path
     start = with_head(base, task.head, task.num_outputs, generator)
     native.save(replace(base, model=start.model.eval(), task=task), folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def matcher(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as `judge`, but known to be trained on pairs."""
+    task = Classification.foreign(NLI, None)
+    assert task is not None
+    folder = tmp_path_factory.mktemp("matcher") / "model"
+    return headed(tiny_encoder, replace(task, pairs=True), folder)

@@ -66,7 +66,8 @@ def test_texts_come_from_standard_input(
 
     piped = run("predict", judge, *words, *flags, "--json")
 
-    assert documents(piped.out) == documents(run("predict", judge, *TEXTS, *flags, "--json").out)
+    first, second = documents(run("predict", judge, *TEXTS, *flags, "--json").out)
+    assert documents(piped.out) == [first, {**second, "id": "3"}]  # lines count, blank ones too
 
 
 @pytest.mark.parametrize(
@@ -235,5 +236,85 @@ def test_a_question_takes_two_texts(reader: Path, run: Callable[..., Any]) -> No
     said = run("predict", reader, "was it good", "the cat was good", "was it bad")
 
     assert said.code == 2
-    assert "takes two texts, a question and a context; found 3" in said.err
+    assert "reads two texts, question and context; found 3" in said.err
     assert run("predict", reader, "was it good", "the cat was good").code == 0
+
+
+PAIR = {"text": "the cat", "text_pair": "was good"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pairs.txt", "the cat\twas good\n"),
+        ("pairs.tsv", "the cat\twas good\n"),
+        ("pairs.csv", "the cat,was good\n"),
+        ("named.csv", "text,text_pair\nthe cat,was good\n"),
+        ("pairs.jsonl", json.dumps(PAIR) + "\n"),
+    ],
+)
+def test_pairs_come_from_files(
+    name: str, content: str, matcher: Path, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    (expected,) = load(matcher).predict([PAIR])
+    (tmp_path / name).write_text(content)
+
+    said = run("predict", matcher, "--input", tmp_path / name, "--json")
+
+    assert said.code == 0, said.err
+    (found,) = documents(said.out)
+    assert found["scores"] == pytest.approx(expected["scores"], abs=1e-6)
+
+
+@pytest.mark.parametrize("piped", [True, False])
+def test_a_pair_comes_from_two_arguments_or_a_line(
+    piped: bool, matcher: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = b"\nthe cat\twas good\nthe dog\twas bad\n" if piped else b""
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(lines)))
+    (expected,) = load(matcher).predict([PAIR])
+
+    said = run("predict", matcher, *([] if piped else PAIR.values()), "--json")
+
+    found = documents(said.out)
+    assert [one["id"] for one in found] == (["2", "3"] if piped else ["1"])
+    assert found[0]["scores"] == pytest.approx(expected["scores"], abs=1e-6)
+
+
+def test_one_text_is_refused_where_pairs_were_trained_on(
+    matcher: Path, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    said = run("predict", matcher, "the cat")
+    assert said.code == 2
+    assert "reads two texts, text and text_pair; found 1" in said.err
+    (tmp_path / "a.jsonl").write_text('{"text": "the cat", "label": "neutral"}\n')
+    for words in (["predict", matcher, "--input"], ["evaluate", matcher]):
+        said = run(*words, tmp_path / "a.jsonl")
+        assert said.code == 3
+        assert "is one text, but the model was trained on pairs" in said.err
+
+
+def test_the_name_of_a_file_is_a_text_and_a_warning(
+    judge: Path, run: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "texts.txt").write_text("the cat\n")
+
+    assert run("predict", judge, tmp_path / "texts.txt").code == 0
+
+    assert "is a file, but was taken for a text" in caplog.text
+
+
+def test_several_columns_are_flags_that_repeat_or_one_that_lists(
+    tiny_encoder: Path, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    rows = "".join(f"{text},{i % 2},{i // 2 % 2}\n" for i, text in enumerate(TEXTS * 10))
+    (tmp_path / "a.csv").write_text("text,film,funny\n" + rows)
+    column = "--data.columns.label"
+    for number, words in enumerate(([column, "film", column, "funny"], [column, "film", "funny"])):
+        run_folder = tmp_path / str(number)
+        trained = run("finetune", "classification", tmp_path / "a.csv", "--model", tiny_encoder,
+                      "--output", run_folder, "--kind", "multi", "--train.steps", "2",
+                      "--no-baselines", "--no-pictures", *words)  # fmt: skip
+
+        assert trained.code == 0, trained.err
+        assert load(run_folder / "model").bundle.task.labels == ("film", "funny")  # type: ignore[union-attr]

@@ -61,7 +61,7 @@ class TestText:
         assert f"{folder}: nothing to read" in failing(3, *verbs[verb], folder)
 
     def test_no_text_at_all(self, verb: str, verbs: Any, failing: Callable[..., str]) -> None:
-        assert "TEXT requires an argument" in failing(2, *verbs[verb])
+        assert "TEXT: is missing" in failing(2, *verbs[verb])
 
     def test_a_missing_file(
         self, verb: str, verbs: Any, failing: Callable[..., str], tmp_path: Path
@@ -290,11 +290,11 @@ def test_recipes_that_cannot_be(
     ("words", "said"),
     [
         (["pretrian"], 'Did you mean "pretrain"?'),
-        (["pretrain"], "CORPUS requires an argument"),
-        (["pretrain", "corpus"], "--output requires an argument"),
-        (["corpus", "texts", "--output", "x"], "--tokenizer requires an argument"),
-        (["corpus-verify"], "FOLDER requires an argument"),
-        (["fill"], "MODEL requires an argument"),
+        (["pretrain"], "CORPUS: is missing"),
+        (["pretrain", "corpus"], "--output: is missing"),
+        (["corpus", "texts", "--output", "x"], "--tokenizer: is missing"),
+        (["corpus-verify"], "FOLDER: is missing"),
+        (["fill"], "MODEL: is missing"),
         (["fill", "model"], "no text was given"),
         (["score", "model"], "no text was given"),
     ],

@@ -383,3 +383,13 @@ def test_a_model_adapts_to_text_of_the_domain_first(
     unlabelled.write_text("another text", encoding="utf-8")
     with pytest.raises(UsageError, match=r"is being adapted to domain\.txt, now another text"):
         finetune(train, pretrained, run, settings, adapt_to=unlabelled, resume=True)
+
+
+def test_windows_longer_than_the_model_reads_are_refused(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    rows = [{"text": "good film", "label": "yes"}, {"text": "bad film", "label": "no"}] * 10
+    recipe = {"task": "classification", "settings": {"max_length": 4000}}
+
+    with pytest.raises(UsageError, match="max_length is 4000, but .* reads 64 tokens at most"):
+        finetune(rows, tiny_encoder, tmp_path / "run", Finetune.model_validate(recipe))

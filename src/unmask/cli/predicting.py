@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson, flags_of
-from unmask.cli.texts import STANDARD_INPUT, each_text
+from unmask.cli.texts import STANDARD_INPUT, each_numbered
 from unmask.data.labelled.config import Columns, LabelledConfig
 from unmask.errors import UsageError
 from unmask.infer.config import AnsweringConfig, ZeroShotConfig
@@ -84,10 +84,13 @@ def predict(
     config = _reading(data or LabelledConfig(), column, max_reject_rate)
     if candidate_labels is not None:
         config = config.model_copy(update={"columns": _of_one_text(config.columns)})
-    texts = each_text(text, "A quiet, lovely film.") if input is None else iter(())
+    texts = each_numbered(text, "A quiet, lovely film.") if input is None else iter(())
     bundle = load(model, precision=answering.precision).bundle
     rejects = Rejects(config.max_reject_rate, setting="--data.max-reject-rate")
-    asked = _texts(bundle, texts) if input is None else _records(bundle, input, config, rejects)
+    if input is None:
+        asked = _texts(bundle, texts, alone=candidate_labels is not None)
+    else:
+        asked = _records(bundle, input, config, rejects)
     for name, answer in _answers(bundle, asked, candidate_labels, zero_shot or ZeroShotConfig()):
         print(_as_json(name, answer) if json else f"{name:>6}  {_shown(answer)}")
     rejects.check()
@@ -131,20 +134,39 @@ def _of_one_text(columns: Columns) -> Columns:
     return columns.model_copy(update={"text_pair": ""})
 
 
-def _texts(bundle: Bundle, texts: Iterator[str]) -> Named:
-    from unmask.infer.asking import example_of, task_of
+def _texts(bundle: Bundle, texts: Iterator[tuple[int, str]], *, alone: bool) -> Named:
+    """Each text, or each two where the model reads pairs, unless each is asked about `alone`."""
+    from unmask.infer.asking import example_of, parts_of
 
-    asked: Iterable[Any] = texts
-    if task_of(bundle).name == "qa":
-        question = tuple(texts)
-        if len(question) != 2:
-            raise UsageError(
-                f"{bundle.name}: answers questions, so it takes two texts, a question and a "
-                f"context; found {len(question)}. Several questions go into a file for --input."
-            )
-        asked = [question]
-    for number, one in enumerate(asked, 1):
+    parts = parts_of(bundle)
+    asked: Iterable[tuple[int, Any]] = texts
+    if len(parts) == 2 and not alone:
+        asked = _pairs(bundle, parts, texts)
+    for number, one in asked:
         yield str(number), example_of(bundle, number, one)
+
+
+def _pairs(
+    bundle: Bundle, parts: tuple[str, ...], texts: Iterator[tuple[int, str]]
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Two arguments are one pair; a text with a tab in it is a pair by itself."""
+    first: list[str] = []
+    for number, text in texts:
+        if "\t" in text and not first:
+            yield number, tuple(text.split("\t", 1))
+            continue
+        first.append(text)
+        if len(first) == 2:
+            break
+    rest = [text for _, text in texts]
+    if len(first) == 2 and not rest:
+        yield 1, tuple(first)
+    elif first:
+        raise UsageError(
+            f"{bundle.name}: reads two texts, {' and '.join(parts)}; found "
+            f"{len(first) + len(rest)}. Give the two, lines with a tab between them, or a file by "
+            "--input."
+        )
 
 
 def _records(bundle: Bundle, file: Path, config: LabelledConfig, rejects: Rejects) -> Named:

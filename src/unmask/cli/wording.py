@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cyclopts.exceptions import CycloptsError, UnusedCliTokensError
+from cyclopts.exceptions import CycloptsError, MissingArgumentError, UnusedCliTokensError
 from pydantic import ValidationError
 
 from unmask.cli.texts import STANDARD_INPUT
@@ -22,8 +22,8 @@ def arguments(words: Sequence[str]) -> list[str]:
         if not word or (word.startswith("--") and word.endswith("=")):
             where = word or (f"after `{words[number - 1]}`" if number else "the first")
             raise UsageError(
-                f"an empty argument ({where}): is a variable not set? Write `.` for the current "
-                "folder."
+                f"an empty argument ({where}): is a variable not set? An empty text has no answer, "
+                "and the current folder is written `.`."
             )
     return [STANDARD_INPUT if word == "-" else word for word in words]
 
@@ -35,6 +35,10 @@ def usage(error: CycloptsError) -> str:
     if isinstance(cause, ValidationError):
         return _faults(cause, name if name.startswith("--") else "")
     command = " ".join(["unmask", *(error.command_chain or ())])
+    if isinstance(error, MissingArgumentError) and argument is not None:
+        described = (argument.parameter.help or "").split("\n")[0].strip()
+        told = " ".join(filter(None, (f"{argument.name}: is missing.", described)))
+        return f"{told}\nTry `{command} --help`."
     told = _unexpected(error) if isinstance(error, UnusedCliTokensError) else str(error)
     return f"{told}\nTry `{command} --help`."
 

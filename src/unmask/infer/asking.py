@@ -12,7 +12,9 @@ from unmask.data.labelled.examples import (
     TaggedExample,
     TextExample,
 )
+from unmask.data.labelled.words import joined
 from unmask.errors import UsageError
+from unmask.tasks.classification import Classification
 from unmask.tasks.predicting import raw_scores
 from unmask.tasks.task import LabelledTask, Prediction
 from unmask.tasks.words import words_of
@@ -24,9 +26,9 @@ Asked = str | Sequence[str] | Mapping[str, Any]
 def ask(bundle: Bundle, asked: Iterable[Asked]) -> Iterator[Prediction]:
     """The answer to each, in order; reads some thousand ahead, so that any number may stream by.
 
-    A text for classification and tagging; for pairs `(text, text_pair)` or a mapping of these
-    names; `question` and `context` for question answering; `text` and `choices` for multiple
-    choice.
+    A text for classification and tagging, where its words in a list do as well; for pairs `(text,
+    text_pair)` or a mapping of these names; `question` and `context` for question answering;
+    `text` and `choices` for multiple choice.
 
     Raises:
         UsageError: A model that was not fine-tuned, or parts that its task does not know.
@@ -53,6 +55,16 @@ def answers(bundle: Bundle, examples: Iterable[Any]) -> Iterator[Prediction]:
     task = task_of(bundle)
     found = raw_scores(bundle.model, task, examples, bundle.require_tokenizer(), bundle.max_length)
     return (task.decode(example, scores) for example, scores in found)
+
+
+def parts_of(bundle: Bundle) -> tuple[str, ...]:
+    """The names of the texts that one answer is about: one or two."""
+    task = task_of(bundle)
+    if task.name == "qa":
+        return ("question", "context")
+    if isinstance(task, Classification) and task.pairs:
+        return ("text", "text_pair")
+    return ("text",)
 
 
 def is_fine_tuned(bundle: Bundle) -> bool:
@@ -85,6 +97,12 @@ def _text(_: Bundle, number: int, asked: Asked) -> TextExample:
 
 
 def _tagged(bundle: Bundle, number: int, asked: Asked) -> TaggedExample:
+    given = asked.get("words") if isinstance(asked, Mapping) and len(asked) == 1 else asked
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        for word in given:
+            _require_text(word, "a word", number)
+        text, spans = joined(given)
+        return TaggedExample(str(number), text, spans, None, f"text {number}")
     parts = _parts(asked, number, ("text",), ())
     found = words_of(parts["text"], bundle.require_tokenizer())
     return TaggedExample(str(number), parts["text"], found, None, f"text {number}")

@@ -14,7 +14,7 @@ from unmask.data.labelled.files import LabelledFile, find, lines
 from unmask.data.labelled.words import WORDS
 from unmask.data.rejects import Rejects
 from unmask.errors import UsageError
-from unmask.infer.asking import example_of, task_of
+from unmask.infer.asking import example_of, parts_of, task_of
 from unmask.tasks.registry import TASKS
 
 BLANK = "left out, being blank lines"
@@ -27,8 +27,9 @@ def examples_of(
 ) -> Iterator[tuple[str, Any]]:
     """Each record's name and the example to answer about; labels in the file are not looked at.
 
-    `.txt` is one text a line, named by its line, unless another format is set; other files are
-    read as for training. For tagging, words are what the tokenizer splits at, where the file has
+    `.txt` is one text a line, named by its line, unless another format is set, and where the model
+    reads two texts these stand there with a tab between them; other files are read as for
+    training. For tagging, words are what the tokenizer splits at, where the file has
     texts instead of words.
 
     Raises:
@@ -41,14 +42,30 @@ def examples_of(
         _refuse_columns(path, config.columns)
         file = find(path, "text", config.model_copy(update={"format": "tsv"}))
         for text in reading.checked(file.source, _each_line(file, config, rejects), rejects):
-            yield text.id, example_of(bundle, int(text.id), text.text)
+            pair = tuple(text.text.split("\t", 1)) if len(parts_of(bundle)) == 2 else ()
+            yield text.id, example_of(bundle, int(text.id), pair or text.text)
     elif task == "tagging" and not _has_words(path, config):
         texts: Iterator[TextExample] = reading.read_texts(path, config, rejects)
         for number, text in enumerate(texts, 1):
             yield text.id, example_of(bundle, number, text.text)
     else:
+        if task == "classification" and len(parts_of(bundle)) == 2:
+            config = _with_pairs(path, config)
         for example in TASKS[task].read(path, config, rejects):
             yield example.id, example
+
+
+def _with_pairs(path: Path, config: LabelledConfig) -> LabelledConfig:
+    """Two columns without a header are a pair, not a text with its label as in training."""
+    if config.columns != Columns() or config.format not in ("auto", "csv", "tsv"):
+        return config
+    file = find(path, "text", config)
+    if file.format not in ("csv", "tsv"):
+        return config
+    table = reading.table_of(file, config, Rejects(1.0))
+    if table.has_names or len(table.names) != 2:
+        return config
+    return config.model_copy(update={"columns": Columns(text=(0,), text_pair=1)})
 
 
 def _refuse_columns(path: Path, given: Columns) -> None:
@@ -81,7 +98,7 @@ def _has_words(path: Path, config: LabelledConfig) -> bool:
     file = reading.find_tagged(path, config)
     if path.suffixes and file.format in _COLUMNS_OF_WORDS and ".tsv" not in path.suffixes[-2:]:
         return True
-    if given.text not in (None, "", ()):
+    if given.text not in (None, ("",), ()):
         return False
     if file.format in _COLUMNS_OF_WORDS:
         # The one table that is no CoNLL here, though it would be in training: it is all texts.

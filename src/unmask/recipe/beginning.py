@@ -13,6 +13,7 @@ import torch
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.transfer import with_head
+from unmask.errors import UsageError
 from unmask.models.config import EncoderConfig
 from unmask.nn.dropout import Dropout
 from unmask.recipe.config import Finetune
@@ -46,7 +47,17 @@ def name_of(model: Path | str) -> str:
 
 
 def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say) -> Bundle:
-    """The pretrained encoder under a fresh head, which depends on the seed alone."""
+    """The pretrained encoder under a fresh head, which depends on the seed alone.
+
+    Raises:
+        UsageError: Longer windows are asked for than the model reads.
+    """
+    longest = recipe.settings.max_length
+    if longest is not None and longest > base.max_length:
+        raise UsageError(
+            f"max_length is {longest}, but {base.name} reads {base.max_length} tokens at most: "
+            "leave it out (--max-length), or set no more. Longer texts are cut into windows."
+        )
     generator = torch.Generator().manual_seed(recipe.train.seed)
     config = base.config
     if recipe.dropout is not None:

@@ -149,6 +149,8 @@ def _labels(labels: Sequence[str]) -> list[str]:
 
 def _uses(task: Any, kind: _Kind) -> list[str]:
     text = "" if kind.pipeline_tag in ("multiple-choice", "question-answering") else '"A text." '
+    if getattr(task, "pairs", None):
+        text = '"A text." "A second text." '
     found = [
         f"```bash\nunmask predict {_FOLDER} {text or '--input FILE '}--json\n"
         f"unmask evaluate {_FOLDER} FILE   # labelled examples of your own\n```"
@@ -156,6 +158,14 @@ def _uses(task: Any, kind: _Kind) -> list[str]:
     if task.architecture is None:
         return [*found, "transformers has no class for its mean-pooled head."]
     loaded = f"AutoModelFor{task.architecture}"
+    if task.architecture == "TokenClassification":
+        found.append(
+            "```python\nfrom transformers import pipeline\n\n"
+            f'tagger = pipeline("token-classification", "{_FOLDER}", '
+            'aggregation_strategy="first")\n```\n\n'
+            "`first` takes each word's tag from its first piece, as here; transformers' `simple` "
+            "tags the pieces one by one and tears words apart."
+        )
     found.append(
         f"```python\nfrom transformers import {loaded}, AutoTokenizer\n\n"
         f'tokenizer = AutoTokenizer.from_pretrained("{_FOLDER}")\n'

@@ -53,8 +53,8 @@ def require_new(run: Path) -> None:
     """
     if there := checkpoints(run):
         raise UsageError(
-            f"{run}: holds a run already (at {there[-1].name}); go on with it by --resume, or "
-            "choose another --output"
+            f"{run}: holds a run already (at {there[-1].name}); go on with it by --resume (in "
+            "Python resume=True), or choose another --output"
         )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from unmask.batch import Batch
 from unmask.data.labelled.examples import TextExample
 from unmask.data.windows import Window
+from unmask.errors import DataError
 from unmask.nn import pooling
 from unmask.tasks.config import ClassificationConfig
 from unmask.tasks.encoding import encode_texts, pair, single
@@ -38,6 +39,8 @@ class Classification:
 
     config: ClassificationConfig
     targets: Targets
+    pairs: bool | None = None
+    """Whether it was trained on pairs of texts; None where that is not known, or on both."""
 
     name = "classification"
 
@@ -48,7 +51,9 @@ class Classification:
         Raises:
             DataError: Unlabelled examples, or nothing to tell apart.
         """
-        return cls(config, choosing.begin(config, examples))
+        kinds = {example.text_pair is not None for example in examples}
+        pairs = kinds.pop() if len(kinds) == 1 else None
+        return cls(config, choosing.begin(config, examples), pairs)
 
     @classmethod
     def foreign(cls, labels: tuple[str, ...], problem_type: str | None) -> Self | None:
@@ -67,7 +72,9 @@ class Classification:
     def restore(cls, stored: Mapping[str, Any]) -> Self:
         """From what `stored` gave."""
         config = ClassificationConfig.model_validate(stored["config"])
-        return cls(config, choosing.restore(config.kind, stored["targets"]))
+        pairs = stored.get("pairs")  # which older folders do not say
+        targets = choosing.restore(config.kind, stored["targets"])
+        return cls(config, targets, pairs if isinstance(pairs, bool) else None)
 
     def stored(self) -> dict[str, Any]:
         """The settings, the labels, and what was fitted."""
@@ -75,6 +82,7 @@ class Classification:
             "name": self.name,
             "config": self.config.model_dump(mode="json"),
             "targets": self.targets.stored(),
+            "pairs": self.pairs,
         }
 
     @property
@@ -136,8 +144,11 @@ class Classification:
         In training every window of a long text is an example with the text's label.
 
         Raises:
-            DataError: A label that training did not have.
+            DataError: A label that training did not have, or one text where it was trained on
+                pairs, or the other way round.
         """
+        for example in examples:
+            self._require_like_training(example)
         longest = min(longest, self.config.max_length or longest)
         stride, special = self.config.stride, tokenizer.special
         first = encode_texts([example.text for example in examples], tokenizer)
@@ -183,6 +194,20 @@ class Classification:
         if not self.config.calibrate:
             return self
         return replace(self, targets=self.targets.tuned(self._rows(examples), np.stack(scores)))
+
+    def _require_like_training(self, example: TextExample) -> None:
+        is_pair = example.text_pair is not None
+        if self.pairs is None or self.pairs == is_pair:
+            return
+        trained, found, hint = (
+            ("pairs of texts", "one text", "Give both, as `text` and `text_pair`")
+            if self.pairs
+            else ("single texts", "a pair", "Give one; of a table --data.columns.text names it")
+        )
+        raise DataError(
+            f"{example.place}: is {found}, but the model was trained on {trained}, so that its "
+            f"answer would mean nothing. {hint}."
+        )
 
     def _rows(self, examples: Sequence[TextExample]) -> Any:
         return np.concatenate([self.targets.row(example) for example in examples])

@@ -529,9 +529,11 @@ def test_too_many_rejects_stop_with_the_first_places(write: Write, read: Read) -
 
 
 def test_settings_that_do_not_fit_are_refused(write: Write, read: Read) -> None:
-    path = write("a.tsv", "a\tb\n")
-    with pytest.raises(ValueError, match="several are for `multi`"):
+    path = write("a.tsv", "text\ta\tb\n")
+    with pytest.raises(DataError, match=r"several: --kind multi in finetune, --data\.labels multi"):
         read(read_texts, path, columns={"label": ["a", "b"]})
+    with pytest.raises(DataError, match=r"no column `c`, for the first line is not a header"):
+        read(read_texts, write("b.tsv", "good\t1\n"), columns={"label": "c"})
     with pytest.raises(ValueError, match="expected the least number first"):
         read(read_texts, path, label_range=[5, 0])
     with pytest.raises(ValueError, match="a class stands there twice"):

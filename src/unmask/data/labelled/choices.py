@@ -66,18 +66,14 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
 def _find_columns(table: Table, config: LabelledConfig) -> _Found:
     setting = config.columns
     text = columns.several(table, setting.text, _TEXTS, "text")
-    choices = tuple(
-        number
-        for number in (columns.position(table, column) for column in setting.choices)
-        if number is not None
-    )
-    choices = choices or _recognised(table)
+    choices = columns.positions(table, setting.choices) or _recognised(table)
     if not choices:
         raise columns.missing(table, "choices", ("ending0", "choice1", *_LISTS))
     prefix = columns.find(table, setting.choice_prefix, _PREFIXES)
     label = None
-    if config.labels != "none" and not isinstance(setting.label, tuple) and setting.label != "":
-        label = columns.required(table, setting.label, _LABELS, "label")
+    chosen = columns.only(setting.label, "label")
+    if config.labels != "none" and chosen != "":
+        label = columns.required(table, chosen, _LABELS, "label")
     ids = columns.find(table, setting.id, columns.IDS)
     group = columns.find(table, setting.group, columns.GROUPS)
     return _Found(text, choices, prefix if prefix not in text else None, label, ids, group)

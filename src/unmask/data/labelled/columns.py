@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from unmask.data.labelled.config import Column, Columns
 from unmask.data.labelled.tables import Table
-from unmask.errors import DataError
+from unmask.errors import DataError, UsageError
 
 PAIRS = (
     ("text", "text_pair"),
@@ -147,9 +147,30 @@ def required(table: Table, setting: Column | None, known: Sequence[str], name: s
     return found
 
 
+def only(setting: tuple[Column, ...] | None, name: str) -> Column | None:
+    """The one column of a setting that elsewhere may have several.
+
+    Raises:
+        UsageError: There are several.
+    """
+    if setting is not None and len(setting) > 1:
+        raise UsageError(f"--data.columns.{name}: has {len(setting)} columns; this task reads one.")
+    return setting[0] if setting else None
+
+
+def positions(table: Table, several: Sequence[Column]) -> tuple[int, ...]:
+    """The numbers of the columns that are named, without the empty name.
+
+    Raises:
+        DataError: As `position`.
+    """
+    found = (position(table, column) for column in several)
+    return tuple(number for number in found if number is not None)
+
+
 def several(
     table: Table,
-    setting: Column | tuple[Column, ...] | None,
+    setting: tuple[Column, ...] | None,
     known: Sequence[str],
     name: str,
 ) -> tuple[int, ...]:
@@ -158,11 +179,7 @@ def several(
     Raises:
         DataError: There is none.
     """
-    if isinstance(setting, tuple):
-        found = (position(table, column) for column in setting)
-        numbers = tuple(number for number in found if number is not None)
-        return numbers or (required(table, None, known, name),)
-    return (required(table, setting, known, name),)
+    return positions(table, setting or ()) or (required(table, None, known, name),)
 
 
 def missing(table: Table, name: str, known: Sequence[str]) -> DataError:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Column = int | str
 """A column by its number, from 0, or by its name; digits are a number where no name is like that.
 An empty name means none, even if one would be recognised."""
+
+
+def _as_tuple(given: Any) -> Any:
+    return (given,) if isinstance(given, int | str) else given
+
+
+Several = Annotated[tuple[Column, ...], BeforeValidator(_as_tuple)]
+"""One column or several."""
 
 Format = Literal[
     "auto", "csv", "tsv", "jsonl", "parquet", "trees", "conll", "conllu", "squad", "json"
@@ -20,11 +28,11 @@ class Columns(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    text: Column | tuple[Column, ...] | None = None
+    text: Several | None = None
     """The text (of a question-answering table, the question); several are joined by a space."""
     text_pair: Column | None = None
     """The second text (of a question-answering table, the context)."""
-    label: Column | tuple[Column, ...] | None = None
+    label: Several | None = None
     """The label; for `--data.labels multi` also several columns of 0 and 1, named like classes."""
     id: Column | None = None
     """What names the example; without it, its line."""
@@ -83,8 +91,6 @@ class LabelledConfig(BaseModel):
         if self.label_range is not None and not self.label_range[0] < self.label_range[1]:
             low, high = self.label_range
             raise ValueError(f"label_range {low:g}, {high:g}: expected the least number first")
-        if isinstance(self.columns.label, tuple) and self.labels != "multi":
-            raise ValueError(f"labels `{self.labels}` stand in one column; several are for `multi`")
         if len(set(self.class_names)) < len(self.class_names):
             raise ValueError(f"class_names {self.class_names}: a class stands there twice")
         return self

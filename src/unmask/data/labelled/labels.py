@@ -137,7 +137,12 @@ def _named(value: Any) -> str:
     elif value is None or isinstance(value, float):
         name = ""
     else:
-        raise Fault("label is no class", f"{type(value).__name__}, expected text or a number")
+        several = isinstance(value, list | tuple)
+        hint = "; of several labels say so by --kind multi (in doctor --data.labels multi)"
+        raise Fault(
+            "label is no class",
+            f"{type(value).__name__}, expected text or a number{hint if several else ''}",
+        )
     if not name:
         raise Fault("no label")
     return name

@@ -95,8 +95,7 @@ def from_table(table: Table, config: LabelledConfig, rejects: Rejects) -> Iterat
     setting = config.columns
     question = columns.several(table, setting.text, ("question", "query"), "text")
     context = columns.required(table, setting.text_pair, ("context", "passage"), "text_pair")
-    label = None if isinstance(setting.label, tuple) else setting.label
-    answers = columns.find(table, label, ("answers", "answer"))
+    answers = columns.find(table, columns.only(setting.label, "label"), ("answers", "answer"))
     impossible = columns.recognised(table, ("is_impossible",))
     title = columns.find(table, setting.group, ("title",))
     id_ = columns.find(table, setting.id, columns.IDS)

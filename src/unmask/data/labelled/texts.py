@@ -14,6 +14,7 @@ from unmask.data.labelled.labels import Fault, LabelReader, NoLabel
 from unmask.data.labelled.tables import Table, Values
 from unmask.data.rejects import Rejects
 from unmask.data.sources import Source
+from unmask.errors import DataError
 
 LEFT_OUT = "left out, without a label"
 """The note that counts examples whose label says that there is none."""
@@ -64,17 +65,23 @@ def find_columns(table: Table, config: LabelledConfig) -> TextColumns:
         DataError: No text, no label where labels are read, or a column that is set and not there.
     """
     setting = config.columns
+    chosen = columns.positions(table, setting.label or ())
+    second = None if setting.text_pair is None else columns.position(table, setting.text_pair)
     text, pair, label = _texts(table, config)
     if setting.text_pair is not None:
-        pair = columns.position(table, setting.text_pair)
+        pair = second
     if setting.label is not None:
-        several = setting.label if isinstance(setting.label, tuple) else (setting.label,)
-        found = (columns.position(table, column) for column in several)
-        label = tuple(number for number in found if number is not None)
+        label = chosen
     if config.labels == "none":
         label = ()
     elif not label and setting.label is None:
         raise columns.missing(table, "label", columns.LABELS)
+    if len(label) > 1 and config.labels != "multi":
+        raise DataError(
+            f"{table.source}: {len(label)} columns are set for the label, but a label of the kind "
+            f"`{config.labels}` stands in one. Name one, or say that there are several: --kind "
+            "multi in finetune, --data.labels multi elsewhere."
+        )
     return TextColumns(
         text,
         pair if pair not in text else None,
@@ -91,10 +98,8 @@ def _texts(
     known = columns.recognised(table, columns.LABELS)
     label = () if known is None else (known,)
     text = config.columns.text
-    if text is not None and text != ():
-        several = text if isinstance(text, tuple) else (text,)
-        found = (columns.position(table, column) for column in several)
-        return tuple(number for number in found if number is not None), None, label
+    if text:
+        return columns.positions(table, text), None, label
     for first, second in columns.PAIRS:
         pair = columns.recognised(table, (first,)), columns.recognised(table, (second,))
         if pair[0] is not None and pair[1] is not None:

@@ -40,7 +40,8 @@ def number_of(labels: Sequence[str], name: str, place: str) -> int:
         known = ", ".join(map(repr, labels[:_SHOWN])) + (", ..." if len(labels) > _SHOWN else "")
         raise DataError(
             f"{place}: label {name!r} is none of the {len(labels)} that the model was trained on "
-            f"({known})."
+            f"({known}). Rename it in the data if it is one of these by another name, or take the "
+            "example out."
         ) from None
 
 
