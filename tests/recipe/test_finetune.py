@@ -391,5 +391,5 @@ def test_windows_longer_than_the_model_reads_are_refused(
     rows = [{"text": "good film", "label": "yes"}, {"text": "bad film", "label": "no"}] * 10
     recipe = {"task": "classification", "settings": {"max_length": 4000}}
 
-    with pytest.raises(UsageError, match="max_length is 4000, but .* reads 64 tokens at most"):
+    with pytest.raises(UsageError, match=r"max_length is 4000, but .* reads 64 tokens"):
         finetune(rows, tiny_encoder, tmp_path / "run", Finetune.model_validate(recipe))
