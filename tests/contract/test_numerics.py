@@ -47,7 +47,7 @@ class Starved:
 
     masker: Masker
 
-    def __call__(self, batch: Batch, epochs: Any) -> Batch:
+    def __call__(self, batch: Batch, epochs: Any, _progress: float = 0.0) -> Batch:
         masked = self.masker(batch, epochs)
         lengths = torch.tensor(masked.lengths)
         starving = torch.repeat_interleave(masked.sample_ids % 3 != 0, lengths)

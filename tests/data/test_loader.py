@@ -32,7 +32,7 @@ class Numbered:
         return replace(batch, labels={"epoch": torch.from_numpy(epochs)})
 
 
-def unchanged(batch: Batch, epochs: np.ndarray) -> Batch:
+def unchanged(batch: Batch, epochs: np.ndarray, _progress: float) -> Batch:
     assert len(batch.lengths) == len(epochs)
     return batch
 

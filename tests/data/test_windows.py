@@ -93,7 +93,7 @@ def test_groups_of_windows_of_one_token_keep_their_labels() -> None:
 def test_a_step_counts_groups_and_tells_each_sequence_its_epoch() -> None:
     seen: list[np.ndarray] = []
 
-    def look(batch: Batch, epochs: np.ndarray) -> Batch:
+    def look(batch: Batch, epochs: np.ndarray, _progress: float) -> Batch:
         assert len(epochs) == len(batch.lengths)
         seen.append(epochs)
         return batch

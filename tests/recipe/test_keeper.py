@@ -38,7 +38,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Callable[[set[int]], None]:
                 factor = math.nan if self.num_calls in steps else 1.0
                 return [term._replace(total=term.total * factor) for term in terms]
 
-        monkeypatch.setattr("unmask.recipe.initial.MaskedLM", Spoilt)
+        monkeypatch.setattr("unmask.recipe.objectives.MaskedLM", Spoilt)
 
     return make
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.errors import DataError
+from unmask.errors import DataError, UsageError
 from unmask.models.config import EncoderConfig
 from unmask.tasks.task import Model, Task
 from unmask.text.tokenizer import Tokenizer
@@ -37,6 +37,10 @@ class Bundle:
         limit = None if self.tokenizer is None else self.tokenizer.model_max_length
         return min(positions, limit or positions)
 
+    def refuse_control(self) -> None:
+        """See the function of that name."""
+        refuse_control(self.config, self.name)
+
     def require_tokenizer(self) -> Tokenizer:
         """The tokenizer.
 
@@ -49,3 +53,18 @@ class Bundle:
                 "tokenizer.json or vocab.txt that the model was trained with into its folder."
             )
         return self.tokenizer
+
+
+def refuse_control(config: EncoderConfig, place: str) -> None:
+    """Refuses the left-to-right control, wherever it is not the experiment itself that asks.
+
+    Raises:
+        UsageError: It is one.
+    """
+    if config.is_control:
+        raise UsageError(
+            f"{place}: is the left-to-right control of an experiment, an encoder whose tokens see "
+            "only what stands before them. It is no BERT, and it does not generate text; only "
+            "`unmask reproduce objectives` uses it. Take a model that was pretrained by masked "
+            "language modelling."
+        )

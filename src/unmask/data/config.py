@@ -14,6 +14,9 @@ class MaskingConfig(BaseModel):
 
     rate: float = Field(default=0.15, gt=0.0, lt=1.0)
     """Share of each sequence's eligible (non-special) positions picked (Devlin et al. 2019)."""
+    final_rate: float | None = Field(default=None, gt=0.0, lt=1.0)
+    """The share at the end of a run, to which `rate` moves in proportion to the budget used;
+    without it `rate` stays (a falling one: Ankner et al. 2024, arXiv 2305.15096)."""
     mask_share: float = Field(default=0.8, ge=0.0, le=1.0)
     """Share of the picked positions that become the mask token."""
     random_share: float = Field(default=0.1, ge=0.0, le=1.0)
@@ -22,6 +25,11 @@ class MaskingConfig(BaseModel):
     """What is picked together: single pieces, whole words, or spans of neighbouring words."""
     dynamic: bool = True
     """A new mask for each epoch (RoBERTa); False repeats the first epoch's mask."""
+
+    def rate_at(self, progress: float) -> float:
+        """The share of positions picked when this share of the budget, 0..1, is used."""
+        last = self.rate if self.final_rate is None else self.final_rate
+        return self.rate + (last - self.rate) * progress
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:

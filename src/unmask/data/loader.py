@@ -13,8 +13,9 @@ from unmask.batch import Batch
 from unmask.data.randomness import Permutation
 from unmask.errors import DataError, UsageError
 
-Transform = Callable[[Batch, NDArray[np.int64]], Batch]
-"""Takes a batch and the epoch of each of its sequences, (B,) int64; pure per sequence."""
+Transform = Callable[[Batch, NDArray[np.int64], float], Batch]
+"""Takes a batch, the epoch of each of its sequences, (B,) int64, and how far the run has come,
+0..1; pure per sequence."""
 
 
 class Source(Protocol):
@@ -76,14 +77,15 @@ def step_batches(
     micro_batch_tokens: int,
     seed: int,
     transform: Transform,
+    progress: float = 0.0,
     rank: int = 0,
     world_size: int = 1,
 ) -> tuple[list[Batch], Cursor]:
     """Makes this process's micro-batches of one optimizer step, and the next step's cursor.
 
-    `batch_size` counts samples per optimizer step over all processes, which are sequences or, of
-    some sources, groups of them; process `rank` takes every `world_size`-th. The cursor is the
-    same in all processes.
+    `progress` is the share of the run's budget that is used. `batch_size` counts samples per
+    optimizer step over all processes, which are sequences or, of some sources, groups of them;
+    process `rank` takes every `world_size`-th. The cursor is the same in all processes.
 
     Raises:
         UsageError: There are fewer samples in a step than processes.
@@ -97,7 +99,7 @@ def step_batches(
     sample_ids, epochs, after = take(source, cursor, batch_size, seed)
     mine = slice(rank, None, world_size)
     batch = source.batch(sample_ids[mine], epochs[mine])
-    batch = transform(batch, np.repeat(epochs[mine], batch.group_size))
+    batch = transform(batch, np.repeat(epochs[mine], batch.group_size), progress)
     return split(batch, micro_batch_tokens), after
 
 

@@ -76,15 +76,16 @@ class Masker:
         self._is_continuation = vocabulary.is_continuation
         self._replacements = np.flatnonzero(~vocabulary.is_special)
 
-    def __call__(self, batch: Batch, epoch: Counter) -> Batch:
+    def __call__(self, batch: Batch, epoch: Counter, progress: float = 0.0) -> Batch:
         """Returns a new batch with masked `input_ids` and `labels["mlm"]`, (N,) int64.
 
-        `epoch` is one number for all sequences or one per sequence, (B,). Labels are the original
-        ids at the picked positions and IGNORED elsewhere; other labels stay.
+        `epoch` is one number for all sequences or one per sequence, (B,); `progress` is the share
+        of the run's budget that is used, which decides the rate where there is a final one. Labels
+        are the original ids at the picked positions and IGNORED elsewhere; other labels stay.
         """
         original = batch.input_ids.cpu().numpy()
         eligible = self._eligible(batch, original, epoch)
-        rows, origins = pick(eligible, self._config.unit, self._config.rate)
+        rows, origins = pick(eligible, self._config.unit, self._config.rate_at(progress))
         picked = eligible.index[rows]
 
         labels = np.full_like(original, IGNORED)

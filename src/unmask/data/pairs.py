@@ -29,6 +29,9 @@ class SentencePairs:
     uniformly over the two ends. As there, a document of a single sentence always gets a random B.
     """
 
+    term = "nsp"
+    """The label's name."""
+
     def __init__(
         self,
         shards: TokenStore,
@@ -76,7 +79,7 @@ class SentencePairs:
         transformers).
         """
         state = sample_state(self._seed, epochs, sample_ids)
-        starts, stops, is_random = self._segments(state, sample_ids)
+        starts, stops, answers = self._segments(state, sample_ids)
         lengths = stops - starts  # (2, B)
         kept = self._trimmed(lengths)
         cut = lengths - kept
@@ -98,7 +101,7 @@ class SentencePairs:
                 input_ids[place : place + size] = self._shards.tokens(start, start + size)
                 token_type_ids[place : place + size + 1] = segment
         batch = packed(input_ids, token_type_ids, total.tolist(), sample_ids)
-        return replace(batch, labels={"nsp": torch.from_numpy(is_random.astype(np.int64))})
+        return replace(batch, labels={self.term: torch.from_numpy(answers.astype(np.int64))})
 
     def _segments(
         self, state: NDArray[np.uint64], sample_ids: NDArray[np.int64]
@@ -158,4 +161,35 @@ class SentencePairs:
             raise DataError(
                 "next sentence prediction found no document with two sentences, so that no B "
                 "could follow its A: use longer documents, or train without it"
+            )
+
+
+class SentenceOrder(SentencePairs):
+    """`[CLS] A [SEP] B [SEP]`, where B follows A or, half the time, A follows B.
+
+    Lan et al. 2020 (ALBERT), section 3.1: both come from one document, so that their topic tells
+    nothing. Windows are split and trimmed as for `SentencePairs`; those of a single sentence are
+    left out. `labels["sop"]` is 0 where the order is the text's, 1 where it is turned round.
+    """
+
+    term = "sop"
+
+    def _segments(
+        self, state: NDArray[np.uint64], sample_ids: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        begin, end = self._begin[sample_ids], self._end[sample_ids]
+        split = begin + 1 + below(absorb(state, Stream.PAIR_SPLIT), end - begin - 1)
+        is_turned = uniform(absorb(state, Stream.PAIR_IS_TURNED)) < 0.5
+        starts = np.where(is_turned, [split, begin], [begin, split])
+        stops = np.where(is_turned, [end, split], [split, end])
+        return self._offsets[starts], self._offsets[stops], is_turned
+
+    def _windows(self) -> Iterator[tuple[int, int, int]]:
+        return ((owner, a, b) for owner, a, b in super()._windows() if b - a > 1)
+
+    def _require_pairs(self) -> None:
+        if not len(self._first) or int((self._last - self._first).max()) < 2:
+            raise DataError(
+                "sentence order prediction found no document with two sentences, whose order could "
+                "be asked for: use longer documents, or train without it"
             )

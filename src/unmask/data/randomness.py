@@ -33,6 +33,8 @@ class Stream(IntEnum):
     PAIR_SENTENCE = 10
     PAIR_TRIM_A = 11
     PAIR_TRIM_B = 12
+    PAIR_IS_TURNED = 13
+    GENERATOR = 14
 
 
 def absorb(state: NDArray[np.uint64], counter: Counter) -> NDArray[np.uint64]:

@@ -154,6 +154,7 @@ def load(
             f"{', '.join(repr(name) for name in get_args(Precision))}."
         )
     bundle = native.load(model)
+    bundle.refuse_control()
     if uses_bf16(precision, next(bundle.model.parameters()).device):
         bundle.model.to(torch.bfloat16)
     return Engine(bundle)

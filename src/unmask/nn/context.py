@@ -27,7 +27,7 @@ class Group:
     shape: tuple[int, int, int]
     """B, queries of each, keys of each."""
     mask: Tensor | None
-    """(B, 1, 1, Tk) bool, True = attend; None where every key is real."""
+    """(B, 1, 1 or Tq, Tk) bool, True = attend; None where every key is real."""
 
 
 @dataclass(frozen=True)

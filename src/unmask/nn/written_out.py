@@ -15,8 +15,8 @@ from unmask.nn import dropout
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> Tensor:
     """Queries (B, H, Tq, W), keys and values (B, H, Tk, W) to (B, H, Tq, W).
 
-    `mask` (B, 1, 1, Tk) bool, True = attend. Weights are dropped at `rate` and the others scaled
-    up.
+    `mask` (B, 1, 1 or Tq, Tk) bool, True = attend. Weights are dropped at `rate` and the others
+    scaled up.
     """
     attended: Tensor = _Attention.apply(q, k, v, mask, rate)  # type: ignore[no-untyped-call]
     return attended

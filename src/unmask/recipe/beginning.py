@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from unmask.checkpoint import native
-from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.bundle import Bundle, refuse_control
+from unmask.checkpoint.huggingface.configuration import read_config
 from unmask.checkpoint.transfer import with_head
 from unmask.errors import UsageError
 from unmask.models.config import EncoderConfig
@@ -35,6 +36,16 @@ def load(model: Path | str) -> Bundle:
     bundle = native.load(model)
     bundle.require_tokenizer()
     return bundle
+
+
+def require_no_control(model: Path | str) -> None:
+    """Refuses the left-to-right control before anything else is read.
+
+    Raises:
+        UsageError: It is one.
+    """
+    folder = native.locate(model)
+    refuse_control(read_config(folder)[1], str(folder))
 
 
 def name_of(model: Path | str) -> str:

@@ -27,6 +27,7 @@ from unmask.train.config import (
 )
 
 InitialAttention = Literal["random", "neighbours"]
+ObjectiveName = Literal["mlm", "replaced-token", "left-to-right"]
 
 
 class PretrainChoices(BaseModel):
@@ -44,12 +45,31 @@ class PretrainChoices(BaseModel):
     initial_attention: InitialAttention = "random"
     """First weights of positions and attention: random as in the paper, or such that heads begin
     by looking at the tokens to the left and right (docs/decisions/0006)."""
+    objective: ObjectiveName = "mlm"
+    """Masked language modelling; replaced token detection, whose discriminator is the model (family
+    electra: BERT's encoder); or, as a control, the next token (family left-to-right)."""
     next_sentence: bool = False
     """Trains next sentence prediction jointly (Devlin et al. 2019, section 3.1)."""
+    sentence_order: bool = False
+    """Trains sentence order prediction jointly (Lan et al. 2020, section 3.1)."""
     validation: Path | None = None
     """A corpus to measure on; without it documents of the training corpus are held out."""
     validation_rate: float = Field(default=0.02, gt=0.0, lt=1.0)
     """Share of the corpus' documents held out where `validation` is not set; at least one."""
+
+
+class GeneratorConfig(BaseModel):
+    """The generator of replaced token detection: a masked language model that is trained along."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    embeddings: Literal["gradient-disentangled", "shared", "separate"] = "gradient-disentangled"
+    """Whether the discriminator's token vectors are the generator's, are those without pulling at
+    them plus differences of its own (He et al. 2021, arXiv 2111.09543), or its own."""
+    model: dict[str, Any] = {}
+    """Fields of the generator that differ from the discriminator's; without any it has half the
+    layers, as DeBERTa-v3's has. The width of the token vectors must be the same unless they are
+    separate."""
 
 
 class Pretrain(PretrainChoices):
@@ -57,6 +77,8 @@ class Pretrain(PretrainChoices):
 
     model: dict[str, Any] = {}
     """Fields of the model that differ from the preset, in Hugging Face's spelling."""
+    generator: GeneratorConfig = GeneratorConfig()
+    """What proposes tokens for replaced token detection."""
     masking: MaskingConfig = MaskingConfig()
     """Which positions are predicted."""
     train: PretrainingConfig = PretrainingConfig()
@@ -87,12 +109,51 @@ class Pretrain(PretrainChoices):
                 f"train.sequence_length is {longest}, but the model has only "
                 f"{config.max_length} positions: set model.max_position_embeddings"
             )
-        if self.next_sentence and config.num_segments < 2:
+        self._objective_fits(config)
+        return self
+
+    def _objective_fits(self, config: EncoderConfig) -> None:
+        asked = [name for name in ("next_sentence", "sentence_order") if getattr(self, name)]
+        if len(asked) > 1:
+            raise ValueError("next_sentence and sentence_order are two questions: ask one")
+        if asked and self.objective != "mlm":
+            raise ValueError(f"{asked[0]} goes with objective mlm, not with {self.objective}")
+        if asked and config.num_segments < 2:
             raise ValueError(
-                f"next_sentence needs two segments, but the model has {config.num_segments}: set "
+                f"{asked[0]} needs two segments, but the model has {config.num_segments}: set "
                 "model.type_vocab_size to 2, or take a family that has segments, such as bert"
             )
-        return self
+        for objective, family in _OWN_FAMILIES.items():
+            if (self.objective == objective) != (self.family == family) and (
+                family in _CONTROLS or self.objective == objective
+            ):
+                raise ValueError(
+                    f"objective {self.objective} does not go with family {self.family}: "
+                    f"{objective} and {family} belong together"
+                )
+        if self.objective != "replaced-token" and "generator" in self.model_fields_set:
+            raise ValueError("generator is for objective replaced-token, and without effect here")
+        if self.objective == "left-to-right" and "masking" in self.model_fields_set:
+            raise ValueError("masking is without effect for left-to-right: nothing is masked")
+        if self.objective == "replaced-token":
+            self.generator_config(config)
+        if self.initial_attention == "neighbours" and self.family not in _LEARNED_POSITIONS:
+            raise ValueError(
+                f"initial_attention neighbours needs learned positions of the blocks' width, which "
+                f"{self.family} has not: leave it out"
+            )
+
+    def generator_config(self, config: EncoderConfig) -> EncoderConfig:
+        """The generator's numbers beside a discriminator of these."""
+        own = self.generator.model or {"num_hidden_layers": -(-config.num_hidden_layers // 2)}
+        made = type(config).model_validate({**config.model_dump(), **own})
+        widths = [getattr(one, "embedding_size", one.hidden_size) for one in (config, made)]
+        if widths[0] != widths[1] and self.generator.embeddings != "separate":
+            raise ValueError(
+                f"generator: its token vectors are {widths[1]} wide, the discriminator's "
+                f"{widths[0]}; set generator.embeddings separate, or give both one embedding_size"
+            )
+        return made
 
     def encoder(self, vocab_size: int, pad_token_id: int = 0) -> EncoderConfig:
         """The model's numbers for a vocabulary of this size."""
@@ -186,6 +247,15 @@ class Finetune(FinetuneChoices):
                 "freeze encoder and reinitialise: fresh blocks would never be trained, drop either"
             )
         return self
+
+
+_OWN_FAMILIES = {"replaced-token": "electra", "left-to-right": "left-to-right"}
+"""Objectives whose models lie on disk as one family only."""
+_CONTROLS = {"left-to-right"}
+"""Families that no other objective trains."""
+_LEARNED_POSITIONS = {"bert", "roberta", "xlm-roberta", "distilbert", "electra", "left-to-right"}
+"""Families whose positions are learned vectors, added to the tokens' without a projection between
+them and the blocks (of electra, where it is not narrower)."""
 
 
 class Evaluate(BaseModel):

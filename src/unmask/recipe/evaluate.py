@@ -14,14 +14,15 @@ from unmask.batch import IGNORED, Batch
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.history import History, read_history
-from unmask.data.config import CorpusConfig
+from unmask.data.config import CorpusConfig, MaskingConfig
 from unmask.data.manifest import is_corpus
+from unmask.data.masking import Masker
 from unmask.data.prepare import prepare
 from unmask.data.report import ordinary_counts, unigram_entropy
 from unmask.data.shards import Shards
 from unmask.errors import DataError, UsageError
 from unmask.recipe.config import Evaluate
-from unmask.recipe.material import held_out_batches, sequences
+from unmask.recipe.material import EVALUATION_SEED, held_out_batches, sequences
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.evaluate import evaluate as measured
@@ -53,6 +54,7 @@ def evaluate(
     """
     config = config or Evaluate()
     bundle = model if isinstance(model, Bundle) else native.load(model)
+    bundle.refuse_control()
     if not isinstance(bundle.task, MaskedLM) or bundle.tokenizer is None:
         raise UsageError(
             f"{bundle.name}: an encoder without a masked language model head and a tokenizer has "
@@ -73,10 +75,11 @@ def evaluate(
                 "on text that it has not seen.",
                 data,
             )
-        source = sequences(shards, np.arange(shards.num_documents), length, tokenizer, None)
+        source = sequences(shards, np.arange(shards.num_documents), length, tokenizer)
         counts = ordinary_counts(shards.unigram_counts(), tokenizer.is_special)
         asked = _Asked(commonest=int(counts.argmax()))
-        batches = held_out_batches(source, tokenizer, config.num_sequences, _MICRO_BATCH_TOKENS)
+        masker = Masker(tokenizer, MaskingConfig(), EVALUATION_SEED)
+        batches = held_out_batches(source, masker, config.num_sequences, _MICRO_BATCH_TOKENS)
         scores = measured(bundle.model, MaskedLM(), map(asked.seen, batches))
         return {
             **scores,

@@ -10,7 +10,7 @@ from typing import Any
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import UsageError
 from unmask.recipe.adapt import adapt
-from unmask.recipe.beginning import name_of
+from unmask.recipe.beginning import name_of, require_no_control
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import (
     Examples,
@@ -41,6 +41,7 @@ def finetune(
     adapt_to: Path | str | None = None,
     resume: bool = False,
     say: Say | None = None,
+    control: bool = False,
 ) -> Outcome:
     """Trains `model` on labelled examples and writes the result to `output`/model.
 
@@ -49,7 +50,8 @@ def finetune(
     are chosen on the validation examples, which also fit temperature and thresholds; `test` is
     scored once, at the end. With `adapt_to`, a file of unlabelled text, pretraining is gone on with
     first (`adapt`). With several seeds each run has a folder of its own. `say` hears one line at a
-    time and prints to stderr by default.
+    time and prints to stderr by default. `control` lets the left-to-right control of `reproduce
+    objectives` be trained, which nobody else may.
 
     Raises:
         UsageError: The output is in use or holds another run, or settings that do not fit.
@@ -62,6 +64,8 @@ def finetune(
             "adaptation: is for pretraining on a text first, but none is given; name it by --adapt "
             "TEXT, or leave the setting out."
         )
+    if not control:
+        require_no_control(model)
     config = reading_config(recipe.settings, recipe.data)
     files = train, validation, test
     with _begun(recipe, run, say, resume=resume) as (here, heard):
@@ -92,6 +96,7 @@ def finetune_examples(
     Raises:
         As `finetune`.
     """
+    require_no_control(model)
     run = Path(output)
     with _begun(recipe, run, say, resume=resume) as (here, heard):
         return _train_seeds(

@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from unmask.checkpoint import native
 from unmask.checkpoint.assemble import assemble
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
+from unmask.models.config import EncoderConfig
+from unmask.nn.borrowed import BorrowedTokens
 from unmask.nn.init import initialise, look_at_neighbours
 from unmask.recipe.config import Pretrain
-from unmask.tasks.masked_lm import MaskedLM
+from unmask.recipe.objectives import objective_of
+from unmask.tasks.replaced_token import GeneratorAndDiscriminator
+from unmask.tasks.task import Model
 from unmask.text.tokenizer import Tokenizer
 
 _KEPT = ("mlm", "nsp")
@@ -31,18 +36,37 @@ def fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
             f"model.vocab_size is {config.vocab_size}, but the corpus' tokenizer has "
             f"{tokenizer.vocab_size} entries: leave it out, or set at least that many"
         )
-    model = assemble(config, _heads(recipe))
+    model = assemble(config, objective_of(recipe).heads)
     generator = torch.Generator().manual_seed(recipe.train.seed)
     initialise(model, config.initializer_range, generator)
     if recipe.initial_attention == "neighbours":
         look_at_neighbours(model.encoder, generator)
+    if recipe.objective == "replaced-token":
+        model = _with_generator(recipe, config, model, generator)
     return Bundle(
         model=model,
-        task=task_of(recipe),
+        task=objective_of(recipe).task,
         tokenizer=tokenizer.with_max_length(config.max_length),
         config=config,
         folder=None,
     )
+
+
+def _with_generator(
+    recipe: Pretrain, config: EncoderConfig, discriminator: Model, random: torch.Generator
+) -> Model:
+    """Both, their token vectors as the recipe has them."""
+    made = assemble(recipe.generator_config(config), {"mlm"})
+    initialise(made, config.initializer_range, random)
+    if recipe.initial_attention == "neighbours":
+        look_at_neighbours(made.encoder, random)
+    lender = made.encoder.get_submodule("embedding.tokens")
+    assert isinstance(lender, nn.Embedding)
+    if recipe.generator.embeddings == "shared":
+        discriminator.encoder.embedding.tokens = lender
+    elif recipe.generator.embeddings == "gradient-disentangled":
+        discriminator.encoder.embedding.tokens = BorrowedTokens(lender)
+    return GeneratorAndDiscriminator(made, discriminator)
 
 
 def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundle:
@@ -51,9 +75,13 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundl
     The recipe says dropout, where it is set, and nothing else of the architecture.
 
     Raises:
-        UsageError: The corpus was prepared with another tokenizer than the model's.
+        UsageError: The corpus was prepared with another tokenizer than the model's, or the
+            objective is not one that goes on.
     """
+    if recipe.objective != "mlm":
+        raise UsageError(f"objective {recipe.objective}: begins afresh; leave out --model.")
     base = native.load(model)
+    base.refuse_control()
     if base.require_tokenizer().sha256 != tokenizer.sha256:
         raise UsageError(
             f"{model}: was trained with another tokenizer than the corpus was prepared with; "
@@ -62,8 +90,9 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundl
     config = base.config
     if "dropout" in recipe.model_fields_set:
         config = config.with_dropout(recipe.dropout)
-    pooler = {"pooler"} & set(base.model.heads) if not recipe.next_sentence else set()
-    started = assemble(config, _heads(recipe) | pooler)
+    heads = objective_of(recipe).heads
+    pooler = {"pooler"} & set(base.model.heads) if "nsp" not in heads else set()
+    started = assemble(config, objective_of(recipe).heads | pooler)
     generator = torch.Generator().manual_seed(recipe.train.seed)
     initialise(started, config.initializer_range, generator)
     started.encoder.load_state_dict(base.model.encoder.state_dict())
@@ -75,17 +104,8 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundl
         started.heads[name].requires_grad_(False)
     return Bundle(
         model=started,
-        task=task_of(recipe),
+        task=objective_of(recipe).task,
         tokenizer=base.tokenizer,
         config=config,
         folder=base.folder,
     )
-
-
-def task_of(recipe: Pretrain) -> MaskedLM:
-    """What a recipe pretrains by."""
-    return MaskedLM(next_sentence=recipe.next_sentence)
-
-
-def _heads(recipe: Pretrain) -> set[str]:
-    return {"mlm", "nsp"} if recipe.next_sentence else {"mlm"}

@@ -7,6 +7,7 @@ import logging
 import platform
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -95,9 +96,13 @@ class RunKeeper:
         stored = {**state.as_dict(), "identity": self._identity, "rounding": self._rounding()}
 
         def write(folder: Path) -> None:
-            save_folder(self._bundle, folder, provenance=self._provenance())
+            save_folder(self._published(), folder, provenance=self._provenance())
             native.save_training_state(
-                folder, optimizer_tensors=optimizers.tensors(), state=stored, rng=random
+                folder,
+                optimizer_tensors=optimizers.tensors(),
+                state=stored,
+                rng=random,
+                beside=self._bundle.model.beside(),
             )
 
         def keep() -> None:
@@ -111,7 +116,9 @@ class RunKeeper:
         self._world.first(
             lambda: native.write_folder(
                 self.run / BEST_FOLDER,
-                lambda folder: save_folder(self._bundle, folder, provenance=self._provenance()),
+                lambda folder: save_folder(
+                    self._published(), folder, provenance=self._provenance()
+                ),
             )
         )
 
@@ -131,6 +138,7 @@ class RunKeeper:
 
     def publish(self, bundle: Bundle, add: Callable[[Path], None]) -> None:
         """Writes the finished model; `add` puts its card and pictures into the folder."""
+        bundle = replace(bundle, model=bundle.model.published())
 
         def write(folder: Path) -> None:
             save_folder(bundle, folder, provenance=self._provenance())
@@ -166,10 +174,13 @@ class RunKeeper:
         self._set_aside_after(checkpoint)
         assert self._optimizers is not None
         loaded = native.load(checkpoint).model.state_dict()
-        self._bundle.model.load_state_dict(loaded)
+        self._bundle.model.restore(loaded, stored.beside)
         self._optimizers.load(stored.optimizer_tensors)
         restore_random_state(stored.rng, self._world, self._recipe.train.seed)
         return RunState.from_dict(stored.state)
+
+    def _published(self) -> Bundle:
+        return replace(self._bundle, model=self._bundle.model.published())
 
     def _rounding(self) -> dict[str, Any]:
         """What decides the last digits of sums."""

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from unmask.batch import IGNORED, Batch
 from unmask.data.config import CorpusConfig, MaskingConfig
-from unmask.data.loader import Cursor, Source, split, take
+from unmask.data.loader import Cursor, Source, Transform, split, take
 from unmask.data.manifest import is_corpus
-from unmask.data.masking import Masker
 from unmask.data.packing import Chunks
 from unmask.data.pairs import SentencePairs
 from unmask.data.prepare import prepare
@@ -24,8 +23,8 @@ from unmask.data.report import ordinary_counts, unigram_entropy
 from unmask.data.shards import Shards
 from unmask.errors import DataError, UsageError
 from unmask.recipe.config import Pretrain
+from unmask.recipe.objectives import objective_of
 from unmask.recipe.together import Say
-from unmask.tasks.masked_lm import MaskedLM
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.distributed import World
 from unmask.train.evaluate import evaluate
@@ -136,22 +135,25 @@ def training_data(
                 "corpus; prepare it again with the same --tokenizer"
             )
 
+    objective = objective_of(recipe)
+
     def source(shards: Shards, documents: NDArray[np.int64], length: int, seed: int) -> Source:
-        return sequences(
-            shards, documents, length, tokenizer, seed if recipe.next_sentence else None
-        )
+        return sequences(shards, documents, length, tokenizer, objective.pairs, seed)
 
     seed = recipe.train.seed
     test = source(held_out_shards, held_out, recipe.train.sequence_length, EVALUATION_SEED)
     batches = list(
         held_out_batches(
-            test, tokenizer, recipe.train.validation_sequences, recipe.train.micro_batch_tokens
+            test,
+            objective.transform(tokenizer, MaskingConfig(), EVALUATION_SEED),
+            recipe.train.validation_sequences,
+            recipe.train.micro_batch_tokens,
         )
     )
     data = TrainingData(
         tuple(source(shards, training, n, seed) for n in sequence_lengths(recipe.train)),
-        Masker(tokenizer, recipe.masking, seed),
-        lambda model: evaluate(model, MaskedLM(next_sentence=recipe.next_sentence), batches),
+        objective.transform(tokenizer, recipe.masking, seed),
+        lambda model: evaluate(model, objective.task, batches),
         stage_starts(recipe.train),
     )
     counts = ordinary_counts(shards.unigram_counts(), tokenizer.is_special)
@@ -167,8 +169,10 @@ def training_data(
 
 
 def hit_rate(token: int, batches: Iterable[Batch]) -> float:
-    """How often this one token is right at the picked positions."""
-    labels = torch.cat([batch.labels["mlm"] for batch in batches])
+    """How often this one token is right at the positions that are asked for."""
+    labels = torch.cat(
+        [batch.labels["mlm" if "mlm" in batch.labels else "next"] for batch in batches]
+    )
     return float((labels[labels != IGNORED] == token).float().mean())
 
 
@@ -196,34 +200,34 @@ def sequences(
     documents: NDArray[np.int64],
     sequence_length: int,
     tokenizer: Tokenizer,
-    pair_seed: int | None,
+    pairs: type[SentencePairs] | None = None,
+    seed: int = 0,
 ) -> Source:
-    """Sequences of these documents: pairs for next sentence prediction where a seed is given."""
+    """Sequences of these documents: pieces of them, or pairs of a kind, which `seed` decides."""
     special = tokenizer.special
-    if pair_seed is None:
+    if pairs is None:
         return Chunks(shards, documents, sequence_length, cls_id=special.cls, sep_id=special.sep)
-    return SentencePairs(
+    return pairs(
         shards,
         documents,
         sequence_length,
         cls_id=special.cls,
         sep_id=special.sep,
-        seed=pair_seed,
+        seed=seed,
     )
 
 
 def held_out_batches(
-    source: Source, tokenizer: Tokenizer, most: int | None, micro_batch_tokens: int
+    source: Source, transform: Transform, most: int | None, micro_batch_tokens: int
 ) -> Iterator[Batch]:
     """The same sequences, `most` of them, under the same masks in every evaluation of every run.
 
-    The masks are BERT's whatever the run trains with, so that runs compare. Made as they are
-    asked for, some thousand sequences at a time.
+    `transform` masks as BERT does, by `EVALUATION_SEED`, whatever the run trains with, so that
+    runs compare. Made as they are asked for, some thousand sequences at a time.
 
     Raises:
         DataError: The source has no sequences.
     """
-    masker = Masker(tokenizer, MaskingConfig(), EVALUATION_SEED)
     if len(source) == 0:
         raise DataError("the held-out text holds no sequence: expected at least one, add text")
     left = len(source) if most is None else min(len(source), most)
@@ -231,5 +235,7 @@ def held_out_batches(
     while left:
         number = min(left, _SEQUENCES_AT_ONCE)
         sample_ids, epochs, cursor = take(source, cursor, number, EVALUATION_SEED)
-        yield from split(masker(source.batch(sample_ids, epochs), epochs), micro_batch_tokens)
+        yield from split(
+            transform(source.batch(sample_ids, epochs), epochs, 0.0), micro_batch_tokens
+        )
         left -= number

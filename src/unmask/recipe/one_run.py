@@ -76,7 +76,7 @@ def train_once(
     say(introduction(recipe, bundle, examples, len(source), here))
     data = TrainingData(
         sources=(source,),
-        transform=lambda batch, _: batch,
+        transform=lambda batch, _epochs, _progress: batch,
         measure=measure,
         selection=Selection(metric, recipe.train.patience),
     )

@@ -16,9 +16,10 @@ from unmask.data.shards import Shards
 from unmask.errors import UsageError
 from unmask.recipe import files
 from unmask.recipe.config import Pretrain
-from unmask.recipe.initial import fresh, going_on, task_of
+from unmask.recipe.initial import fresh, going_on
 from unmask.recipe.keeper import RunKeeper, require_new, settings_of, weights_sha256
 from unmask.recipe.material import open_corpus, training_data
+from unmask.recipe.objectives import objective_of
 from unmask.recipe.output import require_ours
 from unmask.recipe.result import CURVE_FILE as CURVE_FILE
 from unmask.recipe.result import Result as Result
@@ -136,7 +137,7 @@ def _train(
         compile_blocks(bundle.model.encoder, here.device)
     return train(
         bundle.model,
-        task_of(recipe),
+        objective_of(recipe).task,
         data,
         optimizers,
         state,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unmask.checkpoint import native
@@ -16,11 +16,15 @@ from unmask.recipe.config import Pretrain
 from unmask.recipe.keeper import RunKeeper
 from unmask.recipe.material import HeldOut
 from unmask.recipe.telling import HELD_OUT_RATE, warning_of
+from unmask.tasks.masked_lm import MaskedLM
+from unmask.tasks.replaced_token import GeneratorAndDiscriminator
 from unmask.train import curve
 from unmask.train.distributed import World
 from unmask.train.log import METRICS_FILE, read_metrics
 
 CURVE_FILE = "loss.png"
+GENERATOR_FOLDER = "generator"
+"""In a run of replaced token detection."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Result:
     @property
     def warning(self) -> str | None:
         """That the model has learned nothing, where guessing by frequency would be better."""
-        return warning_of(self.scores["mlm_loss"], self.unigram_entropy)
+        return warning_of(self.scores, self.unigram_entropy)
 
 
 def conclude(
@@ -77,6 +81,8 @@ def conclude(
         with writing(run / CURVE_FILE):
             curve.draw(metrics, entropy, run / CURVE_FILE, rates=rates)
         keeper.publish(bundle, add)
+        if isinstance(bundle.model, GeneratorAndDiscriminator):
+            _publish_generator(run, recipe, bundle, bundle.model)
 
     here.first(publish)
     return Result(
@@ -87,6 +93,15 @@ def conclude(
         curve=run / CURVE_FILE,
         sketch=curve.sketch(read_metrics(run / METRICS_FILE), entropy, rates=rates),
     )
+
+
+def _publish_generator(
+    run: Path, recipe: Pretrain, bundle: Bundle, model: GeneratorAndDiscriminator
+) -> None:
+    """Beside the discriminator, a masked language model in its own right."""
+    config = recipe.generator_config(bundle.config)
+    generator = replace(bundle, model=model.generator, task=MaskedLM(), config=config)
+    native.save(generator, run / GENERATOR_FOLDER)
 
 
 def _as_json(scores: dict[str, float], held_out: HeldOut) -> str:

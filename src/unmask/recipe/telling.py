@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from unmask.checkpoint.bundle import Bundle
@@ -32,7 +34,7 @@ def introduction(
         f"{counted(torch.get_num_threads(), 'thread', 'threads')}",
         _held_out(recipe, held_out),
     ]
-    if recipe.masking.rate != HELD_OUT_RATE:
+    if recipe.objective != "left-to-right" and recipe.masking.rate != HELD_OUT_RATE:
         lines.append(
             f"training hides {100 * recipe.masking.rate:g} % of the tokens, held-out text "
             f"{100 * HELD_OUT_RATE:g} % as in BERT: the fewer are hidden, the lower is the loss"
@@ -42,7 +44,11 @@ def introduction(
 
 def title(recipe: Pretrain, bundle: Bundle) -> str:
     """What is trained: a preset, or a model that is gone on with."""
-    return f"{recipe.preset} BERT" if bundle.folder is None else f"{bundle.name}, gone on with"
+    if bundle.folder is not None:
+        return f"{bundle.name}, gone on with"
+    by = {"replaced-token": " with its generator", "left-to-right": ", the causal control"}
+    kind = "BERT" if recipe.family in ("bert", "left-to-right") else recipe.family
+    return f"{recipe.preset} {kind}{by.get(recipe.objective, '')}"
 
 
 def counted(number: int, one: str, many: str) -> str:
@@ -94,8 +100,9 @@ def standing(recipe: Pretrain, state: RunState, *, goes_on: bool) -> str:
     return f"goes on from checkpoint-{state.global_step} ({budget})"
 
 
-def warning_of(mlm_loss: float, unigram_entropy: float) -> str | None:
+def warning_of(scores: Mapping[str, float], unigram_entropy: float) -> str | None:
     """What to say of a run that ended no better than guessing, with what to try; None if it did."""
+    mlm_loss = scores["next_loss"] if "next_loss" in scores else scores["mlm_loss"]
     if mlm_loss <= unigram_entropy:  # which NaN is not
         return None
     return (

@@ -1,4 +1,4 @@
-"""Masked language modelling, alone or with next sentence prediction (Devlin et al. 2019)."""
+"""Masked language modelling (Devlin et al. 2019), alone or with a question about pairs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from unmask.tasks.task import Outputs, Term
 
 
 class NextSentenceHead(nn.Module):
-    """Whether segment B follows segment A: class 0 it does, class 1 it is from elsewhere."""
+    """How segment B stands to segment A: class 0 follows it, class 1 does not.
+
+    Next sentence prediction takes such a B from elsewhere, sentence order prediction from before.
+    """
 
     def __init__(self, pooler: nn.Module, hidden_size: int) -> None:
         super().__init__()
@@ -55,54 +58,63 @@ def loss(logits: Tensor, batch: Batch) -> Tensor:
 
 
 class MaskedLM:
-    """The pretraining task: one term `mlm`, and `nsp` where pairs are trained on."""
+    """The pretraining task: one term `mlm`, and `nsp` or `sop` where pairs are trained on."""
 
     name = "masked_lm"
 
-    def __init__(self, *, next_sentence: bool = False) -> None:
+    def __init__(self, *, next_sentence: bool = False, sentence_order: bool = False) -> None:
+        """Of the two kinds of pairs one at most, which have the same head."""
+        assert not (next_sentence and sentence_order), "one question about a pair"
         self.next_sentence = next_sentence
+        self.sentence_order = sentence_order
+        self.pair_term = "nsp" if next_sentence else "sop" if sentence_order else None
 
     def rows(self, batch: Batch) -> Tensor:
         """The picked positions, with each sequence's first when its segments are judged."""
         rows = picked(batch)
-        if not self.next_sentence:
+        if self.pair_term is None:
             return rows
         starts = batch.starts()
         assert not torch.isin(starts, rows).any(), "the first token of a pair must not be picked"
         return torch.cat((rows, starts)).sort().values
 
     def outputs(self, heads: nn.ModuleDict, hidden: Tensor, batch: Batch) -> Outputs:
-        """`mlm` (M, V) and, with pairs, `nsp` (B, 2)."""
-        if not self.next_sentence:
+        """`mlm` (M, V) and, with pairs, `nsp` or `sop` (B, 2)."""
+        if self.pair_term is None:
             return {"mlm": heads["mlm"](hidden)}
         is_first = torch.isin(self.rows(batch), batch.starts())
-        return {"mlm": heads["mlm"](hidden[~is_first]), "nsp": heads["nsp"](hidden[is_first])}
+        pairs = heads["nsp"](hidden[is_first])
+        return {"mlm": heads["mlm"](hidden[~is_first]), self.pair_term: pairs}
 
     def counts(self, batch: Batch) -> dict[str, float]:
         """Picked positions, and labelled pairs."""
-        names = ("mlm", "nsp") if self.next_sentence else ("mlm",)
+        names = ["mlm"] if self.pair_term is None else ["mlm", self.pair_term]
         return {name: float((batch.labels[name] != IGNORED).sum()) for name in names}
 
     def loss(self, outputs: Outputs, batch: Batch) -> list[Term]:
         """Summed cross-entropies in nats, equally weighted as in the paper."""
         terms = [Term("mlm", 1.0, _summed(outputs["mlm"], batch.labels["mlm"][picked(batch)]))]
-        if self.next_sentence:
-            terms.append(Term("nsp", 1.0, _summed(outputs["nsp"], batch.labels["nsp"])))
+        if (name := self.pair_term) is not None:
+            terms.append(Term(name, 1.0, _summed(outputs[name], batch.labels[name])))
         return terms
 
     def hits(self, outputs: Outputs, batch: Batch) -> dict[str, int]:
         """How often the highest score is the label's."""
         labels = {"mlm": batch.labels["mlm"][picked(batch)]}
-        if self.next_sentence:
-            labels["nsp"] = batch.labels["nsp"]
+        if self.pair_term is not None:
+            labels[self.pair_term] = batch.labels[self.pair_term]
         return {
             name: int((outputs[name].argmax(dim=-1) == label).sum())
             for name, label in labels.items()
         }
 
     def stored(self) -> dict[str, Any]:
-        """The name, and whether pairs are trained on."""
-        return {"name": self.name, "next_sentence": self.next_sentence}
+        """The name, and which pairs are trained on."""
+        return {
+            "name": self.name,
+            "next_sentence": self.next_sentence,
+            "sentence_order": self.sentence_order,
+        }
 
 
 def _summed(logits: Tensor, labels: Tensor) -> Tensor:

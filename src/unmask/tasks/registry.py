@@ -67,7 +67,10 @@ def restore(stored: Mapping[str, Any]) -> Task:
     name = stored.get("name")
     try:
         if name == MaskedLM.name:
-            return MaskedLM(next_sentence=bool(stored.get("next_sentence")))
+            return MaskedLM(
+                next_sentence=bool(stored.get("next_sentence")),
+                sentence_order=bool(stored.get("sentence_order")),
+            )
         return TASKS[str(name)].restore(stored)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         cause = " ".join(str(error).split())[:200]

@@ -161,3 +161,16 @@ class Model(nn.Module):
     def forward(self, batch: Batch, task: Task) -> Outputs:
         """The scores that `task` learns from or decodes."""
         return task.outputs(self.heads, self.encoder(batch, task.rows(batch)), batch)
+
+    def published(self) -> Model:
+        """The model as its folder holds it; another one where more is trained than stays."""
+        return self
+
+    def beside(self) -> dict[str, Tensor]:
+        """What is trained and not published, by name."""
+        return {}
+
+    def restore(self, published: Mapping[str, Tensor], beside: Mapping[str, Tensor]) -> None:
+        """Takes back the state of the published model, and what was trained beside it."""
+        assert not beside, "nothing is trained beside this model"
+        self.load_state_dict(published)

@@ -17,14 +17,13 @@ _OFF_THE_SCALE = 5.0
 
 
 def curves(metrics: Sequence[dict[str, Any]]) -> tuple[list[Point], list[Point]]:
-    """Training and held-out masked language model loss, as (tokens, nats)."""
+    """Training and held-out loss over the vocabulary, as (tokens, nats): of masked tokens, or of
+    the next ones where a run predicts these."""
+    term = "next" if any("next_loss" in line for line in metrics) else "mlm"
+    training, held_out = f"{term}_loss", f"validation_{term}_loss"
     return (
-        [(line["tokens"], line["mlm_loss"]) for line in metrics if "mlm_loss" in line],
-        [
-            (line["tokens"], line["validation_mlm_loss"])
-            for line in metrics
-            if "validation_mlm_loss" in line
-        ],
+        [(line["tokens"], line[training]) for line in metrics if training in line],
+        [(line["tokens"], line[held_out]) for line in metrics if held_out in line],
     )
 
 
@@ -55,7 +54,7 @@ def draw(
     elif max(y for _, y in training + held_out) > _OFF_THE_SCALE * unigram_entropy > 0:
         axes.set_yscale("log")
     axes.set_xlabel("million tokens")
-    axes.set_ylabel("masked language model loss (nats)")
+    axes.set_ylabel("language model loss (nats)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=120)

@@ -119,6 +119,7 @@ def train(
                 micro_batch_tokens=train_config.micro_batch_tokens,
                 seed=train_config.seed,
                 transform=data.transform,
+                progress=progress,
                 rank=world.rank,
                 world_size=world.size,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,10 @@ from unmask.train.row_adamw import RowAdamW
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration (Jordan et al. 2024, kellerjordan.github.io/posts/muon)."""
+
+
+_IN_BLOCK = re.compile(r"(^|\.)encoder\.blocks\.")
+"""In the names of parameters, of the one encoder or of a generator's."""
 
 
 class Muon(torch.optim.Optimizer):
@@ -195,7 +200,7 @@ def _sorted(
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if muon and parameter.ndim > 1 and name.startswith("encoder.blocks."):
+        if muon and parameter.ndim > 1 and _IN_BLOCK.search(name):
             matrices.append((parameter, 3 if name.endswith("qkv.weight") else 1))
         else:
             others.append((name, parameter))

@@ -62,6 +62,11 @@ class EncoderConfig(BaseModel):
         return 1
 
     @property
+    def is_control(self) -> bool:
+        """Whether it exists for one experiment, and nothing else may use it."""
+        return False
+
+    @property
     def num_blocks(self) -> int:
         """Blocks with weights of their own."""
         return self.num_hidden_layers

@@ -1,0 +1,14 @@
+"""The numbers of the left-to-right control."""
+
+from __future__ import annotations
+
+from unmask.models.sizes.bert import BertConfig
+
+
+class LeftToRightConfig(BertConfig):
+    """BERT's."""
+
+    @property
+    def is_control(self) -> bool:
+        """It is."""
+        return True
