@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unmask.nn.attention import SelfAttention
-from unmask.nn.embedding import TokenPositionSegmentEmbedding
+from unmask.nn.embedding import FactorisedEmbedding, TokenPositionSegmentEmbedding
 
 OFFSETS = (-1, 1, -2, 2)
 """Where the heads look at first, in turn: tokens to the left and to the right."""
@@ -42,27 +42,32 @@ def look_at_neighbours(encoder: nn.Module, generator: torch.Generator) -> None:
     most where the key stands that far away. Queries tied to keys: Trockman and Kolter 2023, arXiv
     2305.09828. All of it are initial weights of BERT's own architecture, free to change.
     """
+    width = 0
     for part in encoder.modules():
         if isinstance(part, TokenPositionSegmentEmbedding):
             _draw(part.tokens.weight, _TOKEN_DEVIATION, generator)
             assert isinstance(part.positions, nn.Embedding), "there are no positions to aim by"
-            sine, cosine = _pairs(part.positions.weight)  # (T, D / 2) each
+            width = part.positions.embedding_dim
+            sine, cosine = _pairs(part.positions.weight)  # (T, E / 2) each
             angles = torch.arange(len(sine))[:, None] * _frequencies(sine)
             sine.copy_(_POSITION_SIZE * angles.sin())
             cosine.copy_(_POSITION_SIZE * angles.cos())
+        if isinstance(part, FactorisedEmbedding):
+            nn.init.eye_(part.projection.weight)  # so that blocks find the pairs as they are
         if isinstance(part, SelfAttention):
-            _aim(part, generator)
+            _aim(part, width, generator)
 
 
-def _aim(attention: SelfAttention, generator: torch.Generator) -> None:
+def _aim(attention: SelfAttention, width: int, generator: torch.Generator) -> None:
+    """Of embeddings `width` wide, which is at most D, the first columns alone are turned."""
     query, key, _ = attention.qkv.weight.chunk(3)  # (D, D) each
     _draw(key, attention.qkv.in_features**-0.5, generator)
     query.copy_(key)  # decides a last odd column
     heads = zip(query.chunk(attention.num_heads), key.chunk(attention.num_heads), strict=True)
     for head, (q, k) in enumerate(heads):
-        sine, cosine = _pairs(k)  # (K, D / 2) each
+        sine, cosine = _pairs(k[:, :width])  # (K, E / 2) each
         turn = OFFSETS[head % len(OFFSETS)] * _frequencies(sine)
-        turned_sine, turned_cosine = _pairs(q)
+        turned_sine, turned_cosine = _pairs(q[:, :width])
         turned_sine.copy_(sine * turn.cos() - cosine * turn.sin())
         turned_cosine.copy_(sine * turn.sin() + cosine * turn.cos())
 

@@ -139,8 +139,8 @@ class Pretrain(PretrainChoices):
             self.generator_config(config)
         if self.initial_attention == "neighbours" and self.family not in _LEARNED_POSITIONS:
             raise ValueError(
-                f"initial_attention neighbours needs learned positions of the blocks' width, which "
-                f"{self.family} has not: leave it out"
+                f"initial_attention neighbours needs learned positions, which {self.family} has "
+                "not: leave it out"
             )
 
     def generator_config(self, config: EncoderConfig) -> EncoderConfig:
@@ -253,9 +253,16 @@ _OWN_FAMILIES = {"replaced-token": "electra", "left-to-right": "left-to-right"}
 """Objectives whose models lie on disk as one family only."""
 _CONTROLS = {"left-to-right"}
 """Families that no other objective trains."""
-_LEARNED_POSITIONS = {"bert", "roberta", "xlm-roberta", "distilbert", "electra", "left-to-right"}
-"""Families whose positions are learned vectors, added to the tokens' without a projection between
-them and the blocks (of electra, where it is not narrower)."""
+_LEARNED_POSITIONS = {
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "albert",
+    "electra",
+    "distilbert",
+    "left-to-right",
+}
+"""Families that add a learned vector to the token's for each position."""
 
 
 class Evaluate(BaseModel):

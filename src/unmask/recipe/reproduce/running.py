@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from unmask.checkpoint import native
@@ -18,6 +14,7 @@ from unmask.errors import DataError, MachineError, Stopped, UnmaskError, UsageEr
 from unmask.recipe.finetune import finetune
 from unmask.recipe.keeper import weights_sha256
 from unmask.recipe.reproduce.datasets import DATA_SETS, missing
+from unmask.recipe.reproduce.interrupting import interruptible
 from unmask.recipe.reproduce.report import Report, write
 from unmask.recipe.reproduce.runs import Run, runs_of
 from unmask.recipe.reproduce.starting import data_folder, model_folder, with_random_weights
@@ -53,7 +50,7 @@ def reproduce(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("reproduce runs in one process; start it without torchrun.")
     source, place = data_folder(data), model_folder(model, tables)
-    with _interruptible(), RunLock(output):
+    with interruptible(), RunLock(output):
         sha256 = weights_sha256(native.load(place).model.encoder)
         name = "/".join(place.absolute().parts[-2:])
         files, skipped = _prepared(tables, only, source, output, say)
@@ -151,22 +148,3 @@ def _run(run: Run, model: Path, say: Say) -> None:
 def _duration(seconds: float) -> str:
     minutes = round(seconds / 60)
     return f"{minutes // 60}:{minutes % 60:02} h"
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM interrupts as Ctrl-C does, also between trainings, where nobody else listens."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may hear signals
-        return
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Stopped("stopped; the same command goes on from here") from None
-    finally:
-        signal.signal(signal.SIGTERM, previous)
