@@ -155,6 +155,7 @@ def test_a_baseline_that_is_as_good_is_named(written: Callable[..., str]) -> Non
     assert "On the test examples `tf-idf` is no worse than this model" in text
     assert "accuracy 0.8125 against 0.8125" in text
     assert "`majority` is no worse" not in text
+    assert "the most frequent answer (of tags also that of each word)" in text
 
 
 def test_pictures_are_embedded_with_what_they_show(written: Callable[..., str]) -> None:

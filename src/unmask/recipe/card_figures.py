@@ -70,8 +70,9 @@ def notes(outcome: Outcome) -> list[str]:
     found = ["`scores.json` has all figures, those of each label included."]
     if outcome.baselines:
         found[0] += (
-            " The other columns are what needs no fine-tuning: a constant answer, a linear model "
-            "of words alone, one of the frozen encoder, or what else their names say."
+            " The other columns are what needs no fine-tuning: the most frequent answer (of tags "
+            "also that of each word), a linear model of words alone, one of the frozen encoder, "
+            "or what else their names say."
         )
     for name, scores in outcome.baselines.items():
         if scores[outcome.metric] >= own:
