@@ -203,6 +203,8 @@ def test_what_only_this_tool_reads_is_said(written: Callable[..., str]) -> None:
     unanswered = [QuestionExample("0", "who?", "it was", (), True, None, "t:1"), *EXAMPLES["qa"]]
 
     assert "does not read the temperature by which they are divided (1.500)" in written(tuned=warm)
+    choosing = written("multiple-choice", tuned=lambda task: replace(task, temperature=1.5))
+    assert "does not read the temperature by which they are divided (1.500)" in choosing
     kind = {"settings": {"kind": "multi"}}
     text = written(examples=several, tuned=thresholds, **kind)
     assert "does not read the labels' thresholds" in text
