@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.runs import checkpoints
 from unmask.errors import DataError, UsageError
 from unmask.infer.asking import ask
 from unmask.recipe.config import Finetune
@@ -156,6 +157,58 @@ def test_a_run_that_was_cut_off_goes_on_bit_for_bit(
     weights = [(one.folder / "model.safetensors").read_bytes() for one in (whole, again)]
     assert weights[0] == weights[1]
     assert again.validation == whole.validation
+
+
+def interrupted_at(step: int, monkeypatch: pytest.MonkeyPatch, go_on: Callable[[], Any]) -> None:
+    """Runs until the step and ends as by a kill."""
+
+    def cut(_log: RunLog, state: Any, _progress: float, _numbers: dict[str, float]) -> None:
+        if state.global_step == step:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunLog, "step", cut)
+        with pytest.raises(KeyboardInterrupt):
+            go_on()
+
+
+def test_a_kill_loses_an_epoch_at_most_and_resuming_says_from_where_it_goes_on(
+    texts: Callable[..., Path],
+    pretrained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train, run = texts(48), tmp_path / "run"  # of 48 examples 43 are left to learn from
+    settings = recipe(train={"batch_size": 4, "steps": 33})
+    interrupted_at(26, monkeypatch, lambda: go(train, pretrained, run, settings))
+    said: list[str] = []
+
+    finetune(train, pretrained, run, settings, resume=True, say=said.append)
+
+    assert "goes on from checkpoint-22 (step 22 of 33)" in said
+
+
+def test_how_often_is_saved_may_be_set(
+    texts: Callable[..., Path],
+    pretrained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "run"
+    settings = recipe(train={"batch_size": 4, "steps": 33, "save_every": 25})
+    interrupted_at(26, monkeypatch, lambda: go(texts(48), pretrained, run, settings))
+
+    assert [path.name for path in checkpoints(run)] == ["checkpoint-0", "checkpoint-25"]
+
+
+def test_a_run_that_never_began_says_so_on_resuming(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    settings = recipe(train={"steps": 2})
+    finetune(texts(), pretrained, tmp_path / "run", settings, resume=True, say=said.append)
+
+    assert "nothing to resume: the run begins" in said
 
 
 @pytest.mark.parametrize(

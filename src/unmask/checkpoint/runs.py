@@ -30,6 +30,11 @@ def checkpoints(run: Path) -> list[Path]:
     return sorted(steps, key=steps.__getitem__)
 
 
+def is_begun(run: Path) -> bool:
+    """Whether there is something to go on from, or a model that a run ended with."""
+    return bool(checkpoints(run)) or (run / MODEL_FOLDER).is_dir()
+
+
 def newest(run: Path) -> Path | None:
     """The latest checkpoint that its manifest confirms; None where there is none.
 

@@ -130,7 +130,7 @@ def _train(
     goes_on = bool(checkpoints(keeper.run))
     state = keeper.begin(optimizers, resume=resume)
     if resume:
-        say(standing(recipe, state, goes_on=goes_on))
+        say(standing(recipe.train, state, goes_on=goes_on, is_over=False))
     log.forget_after(state)
     if recipe.train.compile:
         compile_blocks(bundle.model.encoder, here.device)

@@ -1,4 +1,4 @@
-"""What a pretraining run says of itself before it begins, where it goes on, and in the end."""
+"""What a pretraining run says of itself before it begins and in the end, any run on going on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.data.config import MaskingConfig
 from unmask.recipe.config import Pretrain
 from unmask.recipe.material import HeldOut
+from unmask.train.config import TrainConfig
 from unmask.train.distributed import World
 from unmask.train.loop import TrainingData
 from unmask.train.schedule import DEFAULT_STEPS, batch_size_at, progress_of, stage_at
@@ -76,16 +77,16 @@ def _held_out(recipe: Pretrain, held_out: HeldOut) -> str:
     return f"held out: {documents}{where}, {every}, {part} of them measured"
 
 
-def standing(recipe: Pretrain, state: RunState, *, goes_on: bool) -> str:
-    """Where a run that was to be resumed stands."""
+def standing(train: TrainConfig, state: RunState, *, goes_on: bool, is_over: bool) -> str:
+    """Where a run that was to be resumed stands; `is_over` if it ended before its budget did."""
     if not goes_on:
         return "nothing to resume: the run begins"
-    if progress_of(recipe.train, state.global_step, state.seconds) >= 1.0:
+    if is_over or progress_of(train, state.global_step, state.seconds) >= 1.0:
+        why = "no better score came for long enough" if is_over else "its budget is used"
         return (
-            f"already finished at step {state.global_step:,}: its budget is used, and a run cannot "
-            "be prolonged. For a longer one choose another --output"
+            f"already finished at step {state.global_step:,}: {why}, and a run cannot be "
+            "prolonged. For a longer one choose another --output"
         )
-    train = recipe.train
     budget = (
         f"{state.seconds / 60:.1f} of {train.minutes:g} minutes"
         if train.minutes is not None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
 from unmask.checkpoint.native import MODEL_FOLDER
-from unmask.checkpoint.runs import checkpoints
+from unmask.checkpoint.runs import checkpoints, is_begun
 from unmask.errors import DataError, Stopped, UsageError, writing
 from unmask.models.config import EncoderConfig
 from unmask.recipe.beginning import default_rate, load
@@ -162,7 +162,7 @@ def _try(search: _Search, number: int) -> None:
             search.model,
             search.folder(number),
             settings,
-            resume=True,
+            resume=is_begun(search.folder(number)),
             say=search.say,
             listen=listen,
         )
