@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def test_the_best_weights_are_published_not_the_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = tmp_path / "run"
-    settings = recipe(train={"steps": 30}, metric="log_loss_turned")
+    settings = recipe(train={"steps": 30, "keep_finished": True}, metric="log_loss_turned")
     import unmask.tasks.classification as room
 
     given = iter([0.0, 0.3, 0.9, 0.1, 0.0])  # the first is asked to see that the score is there
@@ -219,23 +220,26 @@ def test_a_run_that_never_began_says_so_on_resuming(
         ({"freeze": "1"}, "freeze"),
     ],
 )
+@pytest.mark.parametrize("is_kept", [True, False])
 def test_another_run_is_not_gone_on_with(
     texts: Callable[..., Path],
     pretrained: Path,
     tmp_path: Path,
     change: dict[str, Any],
     message: str,
+    is_kept: bool,
 ) -> None:
-    settings = recipe(train={"steps": 4, "save_every": 2})
+    settings = recipe(train={"steps": 4, "save_every": 2, "keep_finished": is_kept})
     go(texts(), pretrained, tmp_path / "run", settings)
-    file = texts(change.pop("number", 48))
+    settings_changed = {name: value for name, value in change.items() if name != "number"}
+    file = texts(change.get("number", 48))
 
     with pytest.raises(UsageError, match=message):
         go(
             file,
             pretrained,
             tmp_path / "run",
-            recipe(train={"steps": 4, "save_every": 2}, **change),
+            recipe(train={"steps": 4, "save_every": 2}, **settings_changed),
             resume=True,
         )
 
@@ -318,6 +322,66 @@ def test_what_is_added_to_a_finished_model_may_change_on_resuming(
     again = go(train, pretrained, tmp_path / "run", recipe(baselines=True), resume=True)
 
     assert again.baselines
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    files = [path for path in run.rglob("*") if path.is_file() and path.name != "run.lock"]
+    return {str(path.relative_to(run)): path.read_bytes() for path in files}
+
+
+def test_what_only_an_unfinished_run_needs_does_not_stay(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    go(texts(), pretrained, run, recipe())
+
+    assert {path.name for path in run.iterdir() if path.is_dir()} == {"model"}
+    assert len(list(run.rglob("*.safetensors"))) == 1
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_resuming_a_finished_run_says_so_and_changes_nothing(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path, seeds: int
+) -> None:
+    run, settings = tmp_path / "run", recipe(seeds=seeds, baselines=True, train={"steps": 8})
+    tests = texts(20, 100)
+    first = go(texts(), pretrained, run, settings, test=tests)
+    before = contents(run)
+    with pytest.raises(UsageError, match=r"holds a run already \(finished, its model is in "):
+        go(texts(), pretrained, run, settings, test=tests)
+    said: list[str] = []
+
+    again = finetune(texts(), pretrained, run, settings, test=tests, resume=True, say=said.append)
+
+    assert sum(line.startswith("already finished") for line in said) == seeds
+    assert again == first
+    assert contents(run) == before
+
+
+def test_a_run_that_is_killed_while_it_is_tidied_still_has_its_best_weights(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, settings = tmp_path / "run", recipe(train={"steps": 8, "save_every": 2})
+    original, left = shutil.rmtree, [1]
+
+    def killed(path: Path, **others: Any) -> None:
+        if (run / "model").is_dir() and not left.pop():
+            raise KeyboardInterrupt
+        original(path, **others)
+
+    for number in range(3):
+        original(run, ignore_errors=True)
+        left[:] = [0] + [1] * number
+        with monkeypatch.context() as patch:
+            patch.setattr("unmask.checkpoint.runs.shutil.rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                go(texts(), pretrained, run, settings)
+        published = (run / "model" / "model.safetensors").read_bytes()
+
+        go(texts(), pretrained, run, settings, resume=True)
+
+        assert (run / "model" / "model.safetensors").read_bytes() == published
+        assert {path.name for path in run.iterdir() if path.is_dir()} == {"model"}
 
 
 def test_settings_of_adapting_need_a_text(
@@ -411,7 +475,8 @@ def test_a_model_adapts_to_text_of_the_domain_first(
     unlabelled = tmp_path / "domain.txt"
     unlabelled.write_text("\n".join(text for text, _ in lines(300)), encoding="utf-8")
     said: list[str] = []
-    settings = recipe(train={"steps": 2}, adaptation={"epochs": 2, "learning_rate": 1e-3})
+    train_settings = {"steps": 2, "keep_finished": True}
+    settings = recipe(train=train_settings, adaptation={"epochs": 2, "learning_rate": 1e-3})
     train, run = texts(), tmp_path / "run"
 
     finetune(train, pretrained, run, settings, adapt_to=unlabelled, say=said.append)
@@ -436,6 +501,26 @@ def test_a_model_adapts_to_text_of_the_domain_first(
     unlabelled.write_text("another text", encoding="utf-8")
     with pytest.raises(UsageError, match=r"is being adapted to domain\.txt, now another text"):
         finetune(train, pretrained, run, settings, adapt_to=unlabelled, resume=True)
+
+
+def test_an_adapted_run_is_tidied_too_and_known_as_finished(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    unlabelled = tmp_path / "domain.txt"
+    unlabelled.write_text("\n".join(text for text, _ in lines(60)), encoding="utf-8")
+    run, settings = tmp_path / "run", recipe(train={"steps": 2}, adaptation={"epochs": 1})
+    first = go(texts(), pretrained, run, settings, adapt_to=unlabelled)
+    before = contents(run)
+    assert {path.parent.name for path in run.rglob("model.safetensors")} == {"model"}
+    said: list[str] = []
+
+    again = finetune(
+        texts(), pretrained, run, settings, adapt_to=unlabelled, resume=True, say=said.append
+    )
+
+    assert any(line.startswith("already finished") for line in said)
+    assert again == first
+    assert contents(run) == before
 
 
 def test_windows_longer_than_the_model_reads_are_refused(

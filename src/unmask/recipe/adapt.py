@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from unmask.checkpoint import native
+from unmask.checkpoint.runs import checkpoints
 from unmask.data.config import CorpusConfig, ReaderConfig
 from unmask.data.manifest import is_corpus
 from unmask.data.prepare import prepare
@@ -49,6 +50,9 @@ def adapt(
     folder = run / FOLDER
     corpus = folder / CORPUS_FOLDER
     here.first(lambda: _claim(run, text))
+    adapted = folder / native.MODEL_FOLDER
+    if adapted.is_dir() and not checkpoints(folder):
+        return adapted  # a finished run was tidied
     base = native.load(model)
     tokenizer, length = base.require_tokenizer(), min(_LENGTH, base.max_length)
     reader = ReaderConfig(documents="line" if ".txt" in text.suffixes[-2:] else None)
@@ -77,7 +81,9 @@ def adapt(
         }
     )
     say(f"adapting to {text}: {steps} steps of masked language modelling")
-    result = pretrain(corpus, folder, continued, model=model, resume=True, say=say)
+    result = pretrain(
+        corpus, folder, continued, model=model, resume=bool(checkpoints(folder)), say=say
+    )
     return result.folder
 
 

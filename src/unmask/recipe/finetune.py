@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from unmask.checkpoint.runs import tidy
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import UsageError
+from unmask.recipe.adapt import FOLDER as ADAPTED
 from unmask.recipe.adapt import adapt
 from unmask.recipe.beginning import name_of
 from unmask.recipe.config import Finetune
@@ -70,9 +72,12 @@ def finetune(
         if adapt_to is not None:
             called += f", adapted to {Path(adapt_to).name}"
             model = adapt(Path(adapt_to), model, run, recipe, here, heard)
-        return _train_seeds(
+        outcome = _train_seeds(
             recipe, model, examples, tests, run, here, heard, None, called=called, resume=resume
         )
+        if not recipe.train.keep_finished:
+            here.first(lambda: tidy(run / ADAPTED))
+        return outcome
 
 
 def finetune_examples(

@@ -17,7 +17,7 @@ from unmask.recipe.examples import Examples
 from unmask.recipe.hearing import Listen, ListeningLog
 from unmask.recipe.keeper import RunKeeper, settings_of, weights_sha256
 from unmask.recipe.outcome import Outcome, conclude
-from unmask.recipe.telling import standing
+from unmask.recipe.telling import ALREADY_FINISHED, standing
 from unmask.recipe.together import Say
 from unmask.tasks.predicting import scored
 from unmask.tasks.task import LabelledTask, Model
@@ -86,8 +86,12 @@ def train_once(
     log: Log = RunLog(run, recipe.train, say, metric) if here.is_first else SilentLog()
     if listen is not None:
         log = ListeningLog(log, recipe.train.evaluate_every, listen)
-    _train(recipe, bundle, data, keeper, log, here, say, resume=resume)
-    keeper.load_best()
+    if resume and keeper.load_finished():
+        say(ALREADY_FINISHED)
+        bundle.model.to(here.device)
+    else:
+        _train(recipe, bundle, data, keeper, log, here, say, resume=resume)
+        keeper.load_best()
     tuned = here.first(lambda: task.tuned(examples.validation, judged(examples.validation)))
     finished = replace(bundle, task=tuned)
     return here.first(

@@ -16,6 +16,11 @@ from unmask.train.state import RunState
 
 HELD_OUT_RATE = MaskingConfig().rate
 """Share of held-out tokens that are asked for, whatever the run trains with."""
+ALREADY_FINISHED = (
+    "already finished: its model is there, and a run cannot be prolonged. For a longer one choose "
+    "another --output"
+)
+"""Said of a run whose checkpoints are gone."""
 _MOMENTS = 1000
 """Of the budget, over which the batch size and the stages are averaged."""
 

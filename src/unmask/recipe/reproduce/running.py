@@ -146,7 +146,6 @@ def _run(run: Run, model: Path, say: Say) -> None:
         resume=is_begun(run.folder),
         say=say,
     )
-    run.tidy()
 
 
 def _duration(seconds: float) -> str:
