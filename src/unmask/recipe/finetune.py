@@ -28,8 +28,10 @@ from unmask.recipe.one_run import train_once
 from unmask.recipe.outcome import Outcome, summarised
 from unmask.recipe.output import require_ours
 from unmask.recipe.together import Say, locked, voice
+from unmask.recipe.verdict import verdict
 from unmask.tasks.registry import TASKS
 from unmask.train.distributed import World, world
+from unmask.train.log import METRICS_FILE, read_metrics
 
 
 def finetune(
@@ -184,7 +186,16 @@ def _train_seeds(
         )
         for seed in range(recipe.train.seed, recipe.train.seed + recipe.seeds)
     ]
-    return outcomes[0] if len(outcomes) == 1 else summarised(outcomes, run, here)
+    outcome = outcomes[0] if len(outcomes) == 1 else summarised(outcomes, run, here)
+    if here.is_first and (said := verdict(outcome, _steps_of(outcomes[0]))):
+        say(said)
+    return outcome
+
+
+def _steps_of(outcome: Outcome) -> int | None:
+    """Optimizer steps of a run that has ended, if its log is there."""
+    lines = read_metrics(outcome.folder.parent / METRICS_FILE)
+    return max((int(line["step"]) for line in lines), default=None)
 
 
 def _with_seed(recipe: Finetune, seed: int) -> Finetune:
