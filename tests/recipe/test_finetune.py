@@ -503,6 +503,31 @@ def test_a_model_adapts_to_text_of_the_domain_first(
         finetune(train, pretrained, run, settings, adapt_to=unlabelled, resume=True)
 
 
+def test_adapting_speaks_of_its_own_settings_and_of_what_is_fresh(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    unlabelled = tmp_path / "domain.txt"
+    unlabelled.write_text("\n".join(text for text, _ in lines(300)), encoding="utf-8")
+    fine_tuned = go(texts(), pretrained, tmp_path / "first", recipe(train={"steps": 2})).folder
+    said: list[str] = []
+    adaptation = {"epochs": 2, "learning_rate": 1e-9, "batch_size": 16}
+    settings = recipe(train={"steps": 2}, adaptation=adaptation)
+
+    finetune(texts(), fine_tuned, tmp_path / "run", settings, adapt_to=unlabelled, say=said.append)
+
+    assert "nothing to resume: the run begins" not in said
+    fresh = "the model has no masked language model head: it starts with fresh weights"
+    assert said.count(fresh) == 1
+    (warning,) = (line for line in said if "above the unigram entropy" in line)
+    assert "--adaptation.learning-rate" in warning
+    assert "optim.learning_rate" not in warning
+    assert "doctor CORPUS" not in warning
+    metrics = read_metrics(tmp_path / "run" / "adapted" / METRICS_FILE)
+    measured = [line["step"] for line in metrics if "validation_mlm_loss" in line]
+    assert len(measured) == 2  # once an epoch
+    assert measured[1] == 2 * measured[0]
+
+
 def test_an_adapted_run_is_tidied_too_and_known_as_finished(
     texts: Callable[..., Path], pretrained: Path, tmp_path: Path
 ) -> None:

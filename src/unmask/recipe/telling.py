@@ -102,11 +102,18 @@ def standing(train: TrainConfig, state: RunState, *, goes_on: bool, is_over: boo
 
 def warning_of(mlm_loss: float, unigram_entropy: float) -> str | None:
     """What to say of a run that ended no better than guessing, with what to try; None if it did."""
+    said = no_better_than_guessing(mlm_loss, unigram_entropy)
+    return said and (
+        f"{said} Train longer, lower optim.learning_rate, or raise optim.warmup_rate; `unmask "
+        "doctor CORPUS` looks for faults in the text."
+    )
+
+
+def no_better_than_guessing(mlm_loss: float, unigram_entropy: float) -> str | None:
+    """The same without advice."""
     if mlm_loss <= unigram_entropy:  # which NaN is not
         return None
     return (
         f"warning: the held-out loss ended at {mlm_loss:.4g} nats, above the unigram entropy of "
-        f"the corpus ({unigram_entropy:.2f}): guessing by frequency alone does better. Train "
-        "longer, lower optim.learning_rate, or raise optim.warmup_rate; `unmask doctor CORPUS` "
-        "looks for faults in the text."
+        f"the corpus ({unigram_entropy:.2f}): guessing by frequency alone does better."
     )
