@@ -413,6 +413,42 @@ def test_a_label_that_training_lacks_is_named_with_its_line(
         go(texts(), pretrained, tmp_path / "run", recipe(), validation=other)
 
 
+@pytest.mark.parametrize("there", [None, "folder", "deep"])
+def test_a_run_that_fails_before_training_leaves_nothing(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path, there: str | None
+) -> None:
+    run = tmp_path / ("new/deep/run" if there == "deep" else "run")
+    if there == "folder":
+        run.mkdir()
+    before = sorted(path for path in tmp_path.rglob("*"))
+
+    with pytest.raises(UsageError, match="'bleu' is none"):
+        go(texts(), pretrained, run, recipe(metric="bleu"))
+    with pytest.raises(DataError, match=r"nowhere\.tsv: no such file"):
+        go(tmp_path / "nowhere.tsv", pretrained, run, recipe())
+
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_a_failed_run_leaves_what_it_found_and_what_it_has_to_show(
+    pretrained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    file = tmp_path / "bad.tsv"
+    file.write_text("text\tlabel\n" + "only one field\n" * 20, encoding="utf-8")
+    for _ in range(2):  # the same folder may be tried again
+        with pytest.raises(DataError):
+            go(file, pretrained, run, recipe())
+        assert (run / "rejects.jsonl").stat().st_size > 0
+    (run / "metrics.jsonl").write_text('{"step": 1}\n')
+
+    with pytest.raises(DataError, match="no such file"):
+        go(tmp_path / "nowhere.tsv", pretrained, run, recipe())
+
+    assert (run / "metrics.jsonl").read_text() == '{"step": 1}\n'
+    assert (run / "run.lock").is_file()
+
+
 def test_validation_examples_seen_in_training_are_told(
     texts: Callable[..., Path], pretrained: Path, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ from unmask.recipe.keeper import require_new
 from unmask.recipe.one_run import train_once
 from unmask.recipe.outcome import Outcome, summarised
 from unmask.recipe.output import require_ours
-from unmask.recipe.together import Say, locked, voice
+from unmask.recipe.together import REJECTS, Say, locked, voice
 from unmask.recipe.verdict import verdict
 from unmask.tasks.registry import TASKS
 from unmask.train.distributed import World, world
@@ -137,7 +137,7 @@ def _read_all(
     )
     if test is None:
         return examples, None
-    tests = read(recipe.task, test, config, run / "test-rejects.jsonl")
+    tests = read(recipe.task, test, config, run / f"test-{REJECTS}")
     warn_of_shared("test", tests, [*examples.train, *examples.validation], say)
     return examples, tests
 
