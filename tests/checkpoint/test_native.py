@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,21 @@ def test_saving_over_a_saved_model_replaces_it(
     assert same_weights(native.load(tmp_path / "model"), second)
     assert not (tmp_path / "model" / "unmask.json").exists()
     assert {path.name for path in tmp_path.iterdir()} == {"model", "tokenizer"}
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_every_file_follows_the_umask(
+    make_bundle: Callable[..., Bundle], tmp_path: Path, umask: int, mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        native.save(make_bundle(), tmp_path / "model", {"recipe": {}})
+    finally:
+        os.umask(before)
+    files = [path for path in (tmp_path / "model").iterdir() if path.is_file()]
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in files} == {
+        path.name: oct(mode) for path in files
+    }
 
 
 def test_provenance_is_stored(make_bundle: Callable[..., Bundle], tmp_path: Path) -> None:

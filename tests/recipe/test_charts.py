@@ -151,3 +151,22 @@ def test_curves_mark_the_best_score(tmp_path: Path) -> None:
     assert size_of(tmp_path / "both.png") == (960, 540)
     assert share_of(tmp_path / "both.png", charts.RED) > 0
     assert share_of(tmp_path / "losses.png", charts.RED) == 0
+
+
+@pytest.mark.parametrize("number", [1, 3, 200])
+def test_few_losses_are_marked_and_none_lies_on_the_edge(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Any] = []
+    monkeypatch.setattr(charts, "_save", lambda figure, _: kept.append(figure))
+    losses = [(10 * i, 0.6931 - 0.00001 * i) for i in range(1, number + 1)]
+
+    charts.curves({"loss": losses}, [(17, 0.5), (34, 0.6)], "accuracy", tmp_path / "curves.png")
+
+    axes, right = kept[0].axes
+    marker = axes.get_lines()[0].get_marker()
+    assert (marker == "o") == (number <= 50)
+    assert axes.get_ylim()[0] == 0
+    assert axes.get_ylim()[1] > 0.6931 * 1.03
+    assert right.get_ylim()[0] < 0.5
+    assert right.get_ylim()[1] > 0.6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.runs import checkpoints
 from unmask.errors import DataError, UsageError
 from unmask.infer.asking import ask
 from unmask.recipe.config import Finetune
@@ -113,7 +115,7 @@ def test_the_best_weights_are_published_not_the_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = tmp_path / "run"
-    settings = recipe(train={"steps": 30}, metric="log_loss_turned")
+    settings = recipe(train={"steps": 30, "keep_finished": True}, metric="log_loss_turned")
     import unmask.tasks.classification as room
 
     given = iter([0.0, 0.3, 0.9, 0.1, 0.0])  # the first is asked to see that the score is there
@@ -158,6 +160,58 @@ def test_a_run_that_was_cut_off_goes_on_bit_for_bit(
     assert again.validation == whole.validation
 
 
+def interrupted_at(step: int, monkeypatch: pytest.MonkeyPatch, go_on: Callable[[], Any]) -> None:
+    """Runs until the step and ends as by a kill."""
+
+    def cut(_log: RunLog, state: Any, _progress: float, _numbers: dict[str, float]) -> None:
+        if state.global_step == step:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunLog, "step", cut)
+        with pytest.raises(KeyboardInterrupt):
+            go_on()
+
+
+def test_a_kill_loses_an_epoch_at_most_and_resuming_says_from_where_it_goes_on(
+    texts: Callable[..., Path],
+    pretrained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train, run = texts(48), tmp_path / "run"  # of 48 examples 43 are left to learn from
+    settings = recipe(train={"batch_size": 4, "steps": 33})
+    interrupted_at(26, monkeypatch, lambda: go(train, pretrained, run, settings))
+    said: list[str] = []
+
+    finetune(train, pretrained, run, settings, resume=True, say=said.append)
+
+    assert "goes on from checkpoint-22 (step 22 of 33)" in said
+
+
+def test_how_often_is_saved_may_be_set(
+    texts: Callable[..., Path],
+    pretrained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "run"
+    settings = recipe(train={"batch_size": 4, "steps": 33, "save_every": 25})
+    interrupted_at(26, monkeypatch, lambda: go(texts(48), pretrained, run, settings))
+
+    assert [path.name for path in checkpoints(run)] == ["checkpoint-0", "checkpoint-25"]
+
+
+def test_a_run_that_never_began_says_so_on_resuming(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    settings = recipe(train={"steps": 2})
+    finetune(texts(), pretrained, tmp_path / "run", settings, resume=True, say=said.append)
+
+    assert "nothing to resume: the run begins" in said
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -166,23 +220,26 @@ def test_a_run_that_was_cut_off_goes_on_bit_for_bit(
         ({"freeze": "1"}, "freeze"),
     ],
 )
+@pytest.mark.parametrize("is_kept", [True, False])
 def test_another_run_is_not_gone_on_with(
     texts: Callable[..., Path],
     pretrained: Path,
     tmp_path: Path,
     change: dict[str, Any],
     message: str,
+    is_kept: bool,
 ) -> None:
-    settings = recipe(train={"steps": 4, "save_every": 2})
+    settings = recipe(train={"steps": 4, "save_every": 2, "keep_finished": is_kept})
     go(texts(), pretrained, tmp_path / "run", settings)
-    file = texts(change.pop("number", 48))
+    settings_changed = {name: value for name, value in change.items() if name != "number"}
+    file = texts(change.get("number", 48))
 
     with pytest.raises(UsageError, match=message):
         go(
             file,
             pretrained,
             tmp_path / "run",
-            recipe(train={"steps": 4, "save_every": 2}, **change),
+            recipe(train={"steps": 4, "save_every": 2}, **settings_changed),
             resume=True,
         )
 
@@ -267,6 +324,66 @@ def test_what_is_added_to_a_finished_model_may_change_on_resuming(
     assert again.baselines
 
 
+def contents(run: Path) -> dict[str, bytes]:
+    files = [path for path in run.rglob("*") if path.is_file() and path.name != "run.lock"]
+    return {str(path.relative_to(run)): path.read_bytes() for path in files}
+
+
+def test_what_only_an_unfinished_run_needs_does_not_stay(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    go(texts(), pretrained, run, recipe())
+
+    assert {path.name for path in run.iterdir() if path.is_dir()} == {"model"}
+    assert len(list(run.rglob("*.safetensors"))) == 1
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_resuming_a_finished_run_says_so_and_changes_nothing(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path, seeds: int
+) -> None:
+    run, settings = tmp_path / "run", recipe(seeds=seeds, baselines=True, train={"steps": 8})
+    tests = texts(20, 100)
+    first = go(texts(), pretrained, run, settings, test=tests)
+    before = contents(run)
+    with pytest.raises(UsageError, match=r"holds a run already \(finished, its model is in "):
+        go(texts(), pretrained, run, settings, test=tests)
+    said: list[str] = []
+
+    again = finetune(texts(), pretrained, run, settings, test=tests, resume=True, say=said.append)
+
+    assert sum(line.startswith("already finished") for line in said) == seeds
+    assert again == first
+    assert contents(run) == before
+
+
+def test_a_run_that_is_killed_while_it_is_tidied_still_has_its_best_weights(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, settings = tmp_path / "run", recipe(train={"steps": 8, "save_every": 2})
+    original, left = shutil.rmtree, [1]
+
+    def killed(path: Path, **others: Any) -> None:
+        if (run / "model").is_dir() and not left.pop():
+            raise KeyboardInterrupt
+        original(path, **others)
+
+    for number in range(3):
+        original(run, ignore_errors=True)
+        left[:] = [0] + [1] * number
+        with monkeypatch.context() as patch:
+            patch.setattr("unmask.checkpoint.runs.shutil.rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                go(texts(), pretrained, run, settings)
+        published = (run / "model" / "model.safetensors").read_bytes()
+
+        go(texts(), pretrained, run, settings, resume=True)
+
+        assert (run / "model" / "model.safetensors").read_bytes() == published
+        assert {path.name for path in run.iterdir() if path.is_dir()} == {"model"}
+
+
 def test_settings_of_adapting_need_a_text(
     texts: Callable[..., Path], pretrained: Path, tmp_path: Path
 ) -> None:
@@ -294,6 +411,42 @@ def test_a_label_that_training_lacks_is_named_with_its_line(
 
     with pytest.raises(DataError, match=r"other\.tsv:3: label 'maybe' is none of the 2"):
         go(texts(), pretrained, tmp_path / "run", recipe(), validation=other)
+
+
+@pytest.mark.parametrize("there", [None, "folder", "deep"])
+def test_a_run_that_fails_before_training_leaves_nothing(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path, there: str | None
+) -> None:
+    run = tmp_path / ("new/deep/run" if there == "deep" else "run")
+    if there == "folder":
+        run.mkdir()
+    before = sorted(path for path in tmp_path.rglob("*"))
+
+    with pytest.raises(UsageError, match="'bleu' is none"):
+        go(texts(), pretrained, run, recipe(metric="bleu"))
+    with pytest.raises(DataError, match=r"nowhere\.tsv: no such file"):
+        go(tmp_path / "nowhere.tsv", pretrained, run, recipe())
+
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_a_failed_run_leaves_what_it_found_and_what_it_has_to_show(
+    pretrained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    file = tmp_path / "bad.tsv"
+    file.write_text("text\tlabel\n" + "only one field\n" * 20, encoding="utf-8")
+    for _ in range(2):  # the same folder may be tried again
+        with pytest.raises(DataError):
+            go(file, pretrained, run, recipe())
+        assert (run / "rejects.jsonl").stat().st_size > 0
+    (run / "metrics.jsonl").write_text('{"step": 1}\n')
+
+    with pytest.raises(DataError, match="no such file"):
+        go(tmp_path / "nowhere.tsv", pretrained, run, recipe())
+
+    assert (run / "metrics.jsonl").read_text() == '{"step": 1}\n'
+    assert (run / "run.lock").is_file()
 
 
 def test_validation_examples_seen_in_training_are_told(
@@ -358,7 +511,8 @@ def test_a_model_adapts_to_text_of_the_domain_first(
     unlabelled = tmp_path / "domain.txt"
     unlabelled.write_text("\n".join(text for text, _ in lines(300)), encoding="utf-8")
     said: list[str] = []
-    settings = recipe(train={"steps": 2}, adaptation={"epochs": 2, "learning_rate": 1e-3})
+    train_settings = {"steps": 2, "keep_finished": True}
+    settings = recipe(train=train_settings, adaptation={"epochs": 2, "learning_rate": 1e-3})
     train, run = texts(), tmp_path / "run"
 
     finetune(train, pretrained, run, settings, adapt_to=unlabelled, say=said.append)
@@ -383,6 +537,51 @@ def test_a_model_adapts_to_text_of_the_domain_first(
     unlabelled.write_text("another text", encoding="utf-8")
     with pytest.raises(UsageError, match=r"is being adapted to domain\.txt, now another text"):
         finetune(train, pretrained, run, settings, adapt_to=unlabelled, resume=True)
+
+
+def test_adapting_speaks_of_its_own_settings_and_of_what_is_fresh(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    unlabelled = tmp_path / "domain.txt"
+    unlabelled.write_text("\n".join(text for text, _ in lines(300)), encoding="utf-8")
+    fine_tuned = go(texts(), pretrained, tmp_path / "first", recipe(train={"steps": 2})).folder
+    said: list[str] = []
+    adaptation = {"epochs": 2, "learning_rate": 1e-9, "batch_size": 16}
+    settings = recipe(train={"steps": 2}, adaptation=adaptation)
+
+    finetune(texts(), fine_tuned, tmp_path / "run", settings, adapt_to=unlabelled, say=said.append)
+
+    assert "nothing to resume: the run begins" not in said
+    fresh = "the model has no masked language model head: it starts with fresh weights"
+    assert said.count(fresh) == 1
+    (warning,) = (line for line in said if "above the unigram entropy" in line)
+    assert "--adaptation.learning-rate" in warning
+    assert "optim.learning_rate" not in warning
+    assert "doctor CORPUS" not in warning
+    metrics = read_metrics(tmp_path / "run" / "adapted" / METRICS_FILE)
+    measured = [line["step"] for line in metrics if "validation_mlm_loss" in line]
+    assert len(measured) == 2  # once an epoch
+    assert measured[1] == 2 * measured[0]
+
+
+def test_an_adapted_run_is_tidied_too_and_known_as_finished(
+    texts: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    unlabelled = tmp_path / "domain.txt"
+    unlabelled.write_text("\n".join(text for text, _ in lines(60)), encoding="utf-8")
+    run, settings = tmp_path / "run", recipe(train={"steps": 2}, adaptation={"epochs": 1})
+    first = go(texts(), pretrained, run, settings, adapt_to=unlabelled)
+    before = contents(run)
+    assert {path.parent.name for path in run.rglob("model.safetensors")} == {"model"}
+    said: list[str] = []
+
+    again = finetune(
+        texts(), pretrained, run, settings, adapt_to=unlabelled, resume=True, say=said.append
+    )
+
+    assert any(line.startswith("already finished") for line in said)
+    assert again == first
+    assert contents(run) == before
 
 
 def test_windows_longer_than_the_model_reads_are_refused(

@@ -155,6 +155,7 @@ def test_a_baseline_that_is_as_good_is_named(written: Callable[..., str]) -> Non
     assert "On the test examples `tf-idf` is no worse than this model" in text
     assert "accuracy 0.8125 against 0.8125" in text
     assert "`majority` is no worse" not in text
+    assert "the most frequent answer (of tags also that of each word)" in text
 
 
 def test_pictures_are_embedded_with_what_they_show(written: Callable[..., str]) -> None:
@@ -202,6 +203,8 @@ def test_what_only_this_tool_reads_is_said(written: Callable[..., str]) -> None:
     unanswered = [QuestionExample("0", "who?", "it was", (), True, None, "t:1"), *EXAMPLES["qa"]]
 
     assert "does not read the temperature by which they are divided (1.500)" in written(tuned=warm)
+    choosing = written("multiple-choice", tuned=lambda task: replace(task, temperature=1.5))
+    assert "does not read the temperature by which they are divided (1.500)" in choosing
     kind = {"settings": {"kind": "multi"}}
     text = written(examples=several, tuned=thresholds, **kind)
     assert "does not read the labels' thresholds" in text

@@ -234,6 +234,47 @@ def test_the_answer_names_the_choice_and_all_scores() -> None:
     assert json.loads(json.dumps(answer)) == answer
 
 
+def test_probabilities_are_made_to_mean_what_they_say() -> None:
+    # 98 % where three of four are right, as in `fit_temperature`'s example; a third has 3 choices.
+    asked = [question(i, "x", CHOICES[:2], int(i == 3)) for i in range(4)]
+    sure = [np.array([4.0, 0.0])] * 4
+    tuned = TASK.tuned(asked, sure)
+
+    assert tuned.temperature == pytest.approx(4 / np.log(3), abs=1e-3)
+    assert tuned.decode(asked[0], sure[0])["score"] == pytest.approx(0.75, abs=1e-4)
+    assert tuned.score(asked, sure)["log_loss"] < TASK.score(asked, sure)["log_loss"]
+    assert tuned.score(asked, sure)["accuracy"] == 0.75
+    assert registry.restore(json.loads(json.dumps(tuned.stored()))) == tuned
+    off = replace(TASK, config=MultipleChoiceConfig(calibrate=False))
+    assert off.tuned(asked, sure) == off
+
+
+def test_questions_with_other_numbers_of_choices_are_calibrated_together() -> None:
+    asked = [question(i, "x", CHOICES[: 2 + i % 2], int(i > 4)) for i in range(6)]
+    scores = [np.array([4.0, 0.0, -1.0][: 2 + i % 2]) for i in range(6)]
+    tuned = TASK.tuned(asked, scores)
+
+    def loss(temperature: float) -> float:
+        return replace(TASK, temperature=temperature).score(asked, scores)["log_loss"]
+
+    assert tuned.temperature > 1
+    assert loss(tuned.temperature) < min(
+        loss(1.02 * tuned.temperature), loss(tuned.temperature / 1.02)
+    )
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, "hot", float("inf"), True])
+def test_a_folder_with_a_broken_temperature_is_refused(temperature: object) -> None:
+    with pytest.raises(DataError, match=r"unmask\.json"):
+        registry.restore({**TASK.stored(), "temperature": temperature})
+
+
+def test_a_folder_from_before_temperatures_is_read() -> None:
+    stored = TASK.stored()
+    del stored["temperature"]
+    assert registry.restore(stored) == TASK
+
+
 def test_training_needs_labels_and_as_many_choices_in_every_example() -> None:
     config = MultipleChoiceConfig()
     fewer = question(7, TEXTS[0], CHOICES[:3], 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from unmask.errors import DataError
@@ -26,6 +27,18 @@ def test_a_stored_task_comes_back() -> None:
         Classification(ClassificationConfig(kind="regression"), Number()),
     ):
         assert restore(task.stored()) == task
+
+
+@pytest.mark.parametrize("thresholds", [(0.1, 0.9), None])
+def test_several_labels_are_given_with_the_thresholds_that_decide(
+    thresholds: tuple[float, float] | None,
+) -> None:
+    found = SeveralLabels(("film", "funny"), thresholds=thresholds).decode(np.array([3.0, -2.0]))
+
+    limits = thresholds or (0.5, 0.5)
+    assert found["thresholds"] == dict(zip(("film", "funny"), limits, strict=True))
+    above = [name for name in found["scores"] if found["scores"][name] >= found["thresholds"][name]]
+    assert found["labels"] == above
 
 
 def test_masked_language_modelling_is_a_task_too() -> None:

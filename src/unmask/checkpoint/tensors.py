@@ -49,8 +49,11 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
         OSError: As any write; a full disk has its usual number.
     """
     whole = {name: _own_storage(tensor) for name, tensor in tensors.items()}
+    file.touch()
+    mode = file.stat().st_mode & 0o777  # as the umask has it: the library makes files private
     try:
         save_file(whole, file, metadata={"format": "pt"})
+        file.chmod(mode)
     except SafetensorError as error:
         number = re.search(r"os error (\d+)", str(error))
         if number is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from unmask.checkpoint import native
+from unmask.checkpoint.runs import checkpoints
 from unmask.data.config import CorpusConfig, ReaderConfig
 from unmask.data.manifest import is_corpus
 from unmask.data.prepare import prepare
@@ -17,7 +18,9 @@ from unmask.data.shards import Shards
 from unmask.errors import UsageError, writing
 from unmask.recipe.config import Finetune, Pretrain
 from unmask.recipe.material import CORPUS_FOLDER, sequences
-from unmask.recipe.pretrain import pretrain
+from unmask.recipe.pretrain import carried_out
+from unmask.recipe.result import Result
+from unmask.recipe.telling import no_better_than_guessing
 from unmask.recipe.together import Say
 from unmask.train.distributed import World
 
@@ -49,6 +52,9 @@ def adapt(
     folder = run / FOLDER
     corpus = folder / CORPUS_FOLDER
     here.first(lambda: _claim(run, text))
+    adapted = folder / native.MODEL_FOLDER
+    if adapted.is_dir() and not checkpoints(folder):
+        return adapted  # a finished run was tidied
     base = native.load(model)
     tokenizer, length = base.require_tokenizer(), min(_LENGTH, base.max_length)
     reader = ReaderConfig(documents="line" if ".txt" in text.suffixes[-2:] else None)
@@ -67,6 +73,7 @@ def adapt(
             "validation_rate": _VALIDATION_RATE,
             "train": {
                 "steps": steps,
+                "evaluate_every": math.ceil(steps / math.ceil(given.epochs)),
                 "batch_size": given.batch_size,
                 "sequence_length": length,
                 "seed": recipe.train.seed,
@@ -77,8 +84,26 @@ def adapt(
         }
     )
     say(f"adapting to {text}: {steps} steps of masked language modelling")
-    result = pretrain(corpus, folder, continued, model=model, resume=True, say=say)
+    result = carried_out(
+        [corpus],
+        folder,
+        continued,
+        _warning,
+        tokenizer=None,
+        model=model,
+        resume=bool(checkpoints(folder)),
+        say=say,
+    )
     return result.folder
+
+
+def _warning(result: Result) -> str | None:
+    """As a pretraining run's, with the names of these settings."""
+    said = no_better_than_guessing(result.scores["mlm_loss"], result.unigram_entropy)
+    return said and (
+        f"{said} Adapt for longer (--adaptation.epochs), set another --adaptation.learning-rate, "
+        "or begin with a model of the text's language."
+    )
 
 
 def _claim(run: Path, text: Path) -> None:

@@ -100,7 +100,7 @@ def _warn_of_frozen(what: str, num_frozen: int, model: Model) -> None:
 
 
 def resolved(recipe: Finetune, config: EncoderConfig, num_windows: int) -> Finetune:
-    """With the budget in steps, and a learning rate for the size of the model."""
+    """With the budget and all intervals in steps, and a learning rate for the model's size."""
     given = recipe.train
     steps_per_epoch = num_windows / given.batch_size
     update: dict[str, Any] = {}
@@ -108,6 +108,8 @@ def resolved(recipe: Finetune, config: EncoderConfig, num_windows: int) -> Finet
         update["steps"] = math.ceil(given.epochs * steps_per_epoch)
     if "evaluate_every" not in given.model_fields_set:
         update["evaluate_every"] = max(1, math.ceil(steps_per_epoch / given.evaluations_per_epoch))
+    if "save_every" not in given.model_fields_set:
+        update["save_every"] = min(given.save_every, math.ceil(steps_per_epoch))
     optim = recipe.optim
     if "learning_rate" not in optim.model_fields_set:
         optim = optim.model_copy(update={"learning_rate": default_rate(config)})

@@ -41,7 +41,7 @@ def table(outcome: Outcome) -> str:
         columns["test"] = outcome.test
     intervals = ["95 % of test"] if outcome.intervals else []
     others = {
-        f"{name} ({_measured(outcome)})": scores for name, scores in outcome.baselines.items()
+        f"{name} ({measured_on(outcome)})": scores for name, scores in outcome.baselines.items()
     }
     header = ["score", *columns, *intervals, *others]
     rows = []
@@ -70,24 +70,32 @@ def notes(outcome: Outcome) -> list[str]:
     found = ["`scores.json` has all figures, those of each label included."]
     if outcome.baselines:
         found[0] += (
-            " The other columns are what needs no fine-tuning: a constant answer, a linear model "
-            "of words alone, one of the frozen encoder, or what else their names say."
+            " The other columns are what needs no fine-tuning: the most frequent answer (of tags "
+            "also that of each word), a linear model of words alone, one of the frozen encoder, "
+            "or what else their names say."
         )
-    for name, scores in outcome.baselines.items():
-        if scores[outcome.metric] >= own:
-            found.append(
-                f"**On the {_measured(outcome)} examples `{name}` is no worse than this model: "
-                f"{outcome.metric} {scores[outcome.metric]:.4f} against {own:.4f}.**"
-            )
+    for name, score in no_worse(outcome).items():
+        found.append(
+            f"**On the {measured_on(outcome)} examples `{name}` is no worse than this model: "
+            f"{outcome.metric} {score:.4f} against {own:.4f}.**"
+        )
     return found
+
+
+def no_worse(outcome: Outcome) -> Scores:
+    """The baselines that are as good as the model or better, with their scores."""
+    own = (outcome.test or outcome.validation)[outcome.metric]
+    metric = outcome.metric
+    found = {name: of[metric] for name, of in outcome.baselines.items() if metric in of}
+    return {name: score for name, score in found.items() if score >= own}
 
 
 def embedded(picture: Path, outcome: Outcome) -> str:
     """A picture that lies beside the card."""
-    caption = _CAPTIONS[picture.name].format(_measured(outcome))
+    caption = _CAPTIONS[picture.name].format(measured_on(outcome))
     return f"![{caption}]({picture.name})"
 
 
-def _measured(outcome: Outcome) -> str:
+def measured_on(outcome: Outcome) -> str:
     """The examples that baselines are scored on and pictures drawn of."""
     return "validation" if outcome.test is None else "test"

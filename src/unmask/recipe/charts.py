@@ -23,6 +23,10 @@ _HALF_A_NAME = 14
 """Letters kept at each end of a longer name."""
 _FEW = 12
 """Classes whose cells have room for large print."""
+_FEW_POINTS = 50
+"""So many losses are marked one by one, since a single one gives no line."""
+_ABOVE = 1.06
+"""Times the highest loss, so that it does not lie on the edge."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +178,15 @@ def curves(
     """Training losses by name, and the validation score, as (step, value); the best is marked."""
     figure, axes = _figure(8, 4.5)
     for (name, points), color in zip(losses.items(), (LIGHT, GREY, RED, DARK), strict=False):
-        axes.plot(*zip(*points, strict=True), color=color, linewidth=1, label=f"training {name}")
+        marker = "o" if len(points) <= _FEW_POINTS else ""
+        axes.plot(
+            *zip(*points, strict=True), color=color, linewidth=1, marker=marker, markersize=4,
+            label=f"training {name}",
+        )  # fmt: skip
     axes.set_xlabel("step")
     axes.set_ylabel("training loss")
-    axes.set_ylim(bottom=0)
+    highest = max((loss for points in losses.values() for _, loss in points), default=0.0)
+    axes.set_ylim(0, _ABOVE * highest or None)
     axes.spines[["top"]].set_visible(False)
     handles = axes.get_lines()
     if scores:

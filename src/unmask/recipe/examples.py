@@ -20,6 +20,7 @@ from unmask.data.labelled.splitting import split
 from unmask.data.randomness import Permutation
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError, UsageError
+from unmask.recipe.together import REJECTS
 from unmask.tasks.config import ClassificationConfig, WindowConfig
 from unmask.tasks.registry import TASKS
 
@@ -94,12 +95,12 @@ def read_both(
     Raises:
         DataError: See `read`.
     """
-    found = read(task, train, config, run / "rejects.jsonl")
+    found = read(task, train, config, run / REJECTS)
     if validation is None:
         kept, held_out = split(found, validation_rate, SPLIT_SEED)
         return Examples(_some(kept, max_examples), held_out)
     found = _some(found, max_examples)
-    held_out = read(task, validation, config, run / "validation-rejects.jsonl")
+    held_out = read(task, validation, config, run / f"validation-{REJECTS}")
     warn_of_shared("validation", held_out, found, warn)
     return Examples(found, held_out)
 

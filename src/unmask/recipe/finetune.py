@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from unmask.checkpoint.runs import tidy
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import UsageError
+from unmask.recipe.adapt import FOLDER as ADAPTED
 from unmask.recipe.adapt import adapt
 from unmask.recipe.beginning import name_of, require_no_control
 from unmask.recipe.config import Finetune
@@ -25,9 +27,11 @@ from unmask.recipe.keeper import require_new
 from unmask.recipe.one_run import train_once
 from unmask.recipe.outcome import Outcome, summarised
 from unmask.recipe.output import require_ours
-from unmask.recipe.together import Say, locked, voice
+from unmask.recipe.together import REJECTS, Say, locked, voice
+from unmask.recipe.verdict import verdict
 from unmask.tasks.registry import TASKS
 from unmask.train.distributed import World, world
+from unmask.train.log import METRICS_FILE, read_metrics
 
 
 def finetune(
@@ -74,9 +78,12 @@ def finetune(
         if adapt_to is not None:
             called += f", adapted to {Path(adapt_to).name}"
             model = adapt(Path(adapt_to), model, run, recipe, here, heard)
-        return _train_seeds(
+        outcome = _train_seeds(
             recipe, model, examples, tests, run, here, heard, None, called=called, resume=resume
         )
+        if not recipe.train.keep_finished:
+            here.first(lambda: tidy(run / ADAPTED))
+        return outcome
 
 
 def finetune_examples(
@@ -135,7 +142,7 @@ def _read_all(
     )
     if test is None:
         return examples, None
-    tests = read(recipe.task, test, config, run / "test-rejects.jsonl")
+    tests = read(recipe.task, test, config, run / f"test-{REJECTS}")
     warn_of_shared("test", tests, [*examples.train, *examples.validation], say)
     return examples, tests
 
@@ -184,7 +191,16 @@ def _train_seeds(
         )
         for seed in range(recipe.train.seed, recipe.train.seed + recipe.seeds)
     ]
-    return outcomes[0] if len(outcomes) == 1 else summarised(outcomes, run, here)
+    outcome = outcomes[0] if len(outcomes) == 1 else summarised(outcomes, run, here)
+    if here.is_first and (said := verdict(outcome, _steps_of(outcomes[0]))):
+        say(said)
+    return outcome
+
+
+def _steps_of(outcome: Outcome) -> int | None:
+    """Optimizer steps of a run that has ended, if its log is there."""
+    lines = read_metrics(outcome.folder.parent / METRICS_FILE)
+    return max((int(line["step"]) for line in lines), default=None)
 
 
 def _with_seed(recipe: Finetune, seed: int) -> Finetune:

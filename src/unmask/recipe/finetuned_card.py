@@ -179,7 +179,7 @@ def _uses(task: Any, kind: _Kind) -> list[str]:
 def _unread(task: Any) -> str:
     """What was fitted on validation examples and stands in unmask.json alone."""
     targets = getattr(task, "targets", None)
-    temperature = getattr(targets, "temperature", 1.0)
+    temperature = getattr(targets or task, "temperature", 1.0)
     if temperature != 1.0:
         return f"the temperature by which they are divided ({temperature:.3f})"
     if getattr(targets, "thresholds", None) is not None:

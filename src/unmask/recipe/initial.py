@@ -16,12 +16,13 @@ from unmask.nn.borrowed import BorrowedTokens
 from unmask.nn.init import initialise, look_at_neighbours
 from unmask.recipe.config import Pretrain
 from unmask.recipe.objectives import objective_of
+from unmask.recipe.together import Say
 from unmask.tasks.replaced_token import GeneratorAndDiscriminator
 from unmask.tasks.task import Model
 from unmask.text.tokenizer import Tokenizer
 
-_KEPT = ("mlm", "nsp")
-"""Heads of a model that pretraining goes on with."""
+_KEPT = {"mlm": "masked language model", "nsp": "next sentence prediction"}
+"""Heads of a model that pretraining goes on with, and what they are called."""
 
 
 def fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
@@ -69,8 +70,8 @@ def _with_generator(
     return GeneratorAndDiscriminator(made, discriminator)
 
 
-def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundle:
-    """A pretrained model's encoder and heads; a head that it lacks begins afresh.
+def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer, say: Say) -> Bundle:
+    """A pretrained model's encoder and heads; a head that it lacks begins afresh, which is said.
 
     The recipe says dropout, where it is set, and nothing else of the architecture.
 
@@ -96,9 +97,11 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundl
     generator = torch.Generator().manual_seed(recipe.train.seed)
     initialise(started, config.initializer_range, generator)
     started.encoder.load_state_dict(base.model.encoder.state_dict())
-    for name in _KEPT:
+    for name, called in _KEPT.items():
         if name in base.model.heads and name in started.heads:
             started.heads[name].load_state_dict(base.model.heads[name].state_dict())
+        elif name in started.heads:
+            say(f"the model has no {called} head: it starts with fresh weights")
     for name in pooler:  # which this does not train, and fine-tuning may go on with
         started.heads[name].load_state_dict(base.model.heads[name].state_dict())
         started.heads[name].requires_grad_(False)

@@ -18,7 +18,8 @@ from unmask import __version__
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.huggingface.folder import save_folder
-from unmask.checkpoint.runs import checkpoints
+from unmask.checkpoint.huggingface.provenance import read_provenance
+from unmask.checkpoint.runs import BEST_FOLDER, MODEL_FOLDER, checkpoints, is_begun
 from unmask.errors import DataError, UsageError
 from unmask.train.config import TrainConfig
 from unmask.train.distributed import World
@@ -27,9 +28,14 @@ from unmask.train.state import RunState, random_state, restore_random_state, see
 
 logger = logging.getLogger(__name__)
 
-BEST_FOLDER = "best"
-"""Where a run keeps its best weights so far, if it chooses any."""
-_FREE = {"log_every", "evaluate_every", "save_every", "keep_checkpoints", "tensorboard"}
+_FREE = {
+    "log_every",
+    "evaluate_every",
+    "save_every",
+    "keep_checkpoints",
+    "keep_finished",
+    "tensorboard",
+}
 _ROUNDING = {"device", "compile"}
 """Training settings that a resumed run may change without becoming another run; the latter, like
 the number of processes and threads, change the last digits of its sums."""
@@ -52,11 +58,14 @@ def require_new(run: Path) -> None:
     Raises:
         UsageError: It does.
     """
-    if there := checkpoints(run):
-        raise UsageError(
-            f"{run}: holds a run already (at {there[-1].name}); go on with it by --resume (in "
-            "Python resume=True), or choose another --output"
-        )
+    if not is_begun(run):
+        return
+    there = checkpoints(run)
+    where = f"at {there[-1].name}" if there else f"finished, its model is in {run / MODEL_FOLDER}"
+    raise UsageError(
+        f"{run}: holds a run already ({where}); go on with it by --resume (in Python "
+        "resume=True), or choose another --output"
+    )
 
 
 class RunKeeper:
@@ -81,13 +90,27 @@ class RunKeeper:
             DataError: None of its checkpoints is whole.
         """
         self._optimizers = optimizers
-        there = checkpoints(self.run)
-        if not there:
-            seed_dropout(self._world, self._recipe.train.seed)
-            return RunState()
         if not resume:
             require_new(self.run)
+        if not checkpoints(self.run):
+            seed_dropout(self._world, self._recipe.train.seed)
+            return RunState()
         return self._read(self._newest())
+
+    def load_finished(self) -> bool:
+        """Loads the weights of a run whose model alone is left; False where that is not so.
+
+        Raises:
+            UsageError: The run was another one.
+            DataError: The model is damaged.
+        """
+        model = self.run / MODEL_FOLDER
+        if checkpoints(self.run) or not model.is_dir():
+            return False
+        made_by = read_provenance(model) or {}
+        require_same(made_by.get("identity") or {}, self._identity, model)
+        self._bundle.model.load_state_dict(native.load(model).model.state_dict())
+        return True
 
     def save(self, state: RunState) -> None:
         """Writes a checkpoint folder, whole or not at all, then deletes the oldest."""

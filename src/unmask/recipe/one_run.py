@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.runs import checkpoints
 from unmask.data.windows import WindowSource
 from unmask.errors import UsageError
 from unmask.recipe.beginning import begin, introduction, load, resolved
@@ -16,6 +17,7 @@ from unmask.recipe.examples import Examples
 from unmask.recipe.hearing import Listen, ListeningLog
 from unmask.recipe.keeper import RunKeeper, settings_of, weights_sha256
 from unmask.recipe.outcome import Outcome, conclude
+from unmask.recipe.telling import ALREADY_FINISHED, standing
 from unmask.recipe.together import Say
 from unmask.tasks.predicting import scored
 from unmask.tasks.task import LabelledTask, Model
@@ -27,7 +29,7 @@ from unmask.train.log import RunLog, SilentLog
 from unmask.train.loop import Log, TrainingData, train
 from unmask.train.optim import Optimizers
 from unmask.train.row_adamw import look_up_sparsely
-from unmask.train.selection import Selection
+from unmask.train.selection import Selection, waited_enough
 
 _EXAMPLES_AT_ONCE = 2048
 _FEW = 64
@@ -84,8 +86,12 @@ def train_once(
     log: Log = RunLog(run, recipe.train, say, metric) if here.is_first else SilentLog()
     if listen is not None:
         log = ListeningLog(log, recipe.train.evaluate_every, listen)
-    _train(recipe, bundle, data, keeper, log, here, resume=resume)
-    keeper.load_best()
+    if resume and keeper.load_finished():
+        say(ALREADY_FINISHED)
+        bundle.model.to(here.device)
+    else:
+        _train(recipe, bundle, data, keeper, log, here, say, resume=resume)
+        keeper.load_best()
     tuned = here.first(lambda: task.tuned(examples.validation, judged(examples.validation)))
     finished = replace(bundle, task=tuned)
     return here.first(
@@ -100,6 +106,7 @@ def _train(
     keeper: RunKeeper,
     log: Log,
     here: World,
+    say: Say,
     *,
     resume: bool,
 ) -> None:
@@ -109,7 +116,11 @@ def _train(
         look_up_sparsely(bundle.model)
     scales = rate_scales(bundle.model, recipe.optim.layer_decay)
     optimizers = Optimizers(bundle.model.to(here.device), recipe.optim, scales)
+    goes_on = bool(checkpoints(keeper.run))
     state = keeper.begin(optimizers, resume=resume)
+    if resume:
+        is_over = waited_enough(state, data.selection)
+        say(standing(recipe.train, state, goes_on=goes_on, is_over=is_over))
     log.forget_after(state)
     if recipe.train.compile:
         compile_blocks(bundle.model.encoder, here.device)

@@ -13,6 +13,7 @@ from typing import Any
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.durable import MANIFEST
+from unmask.checkpoint.runs import tidy
 from unmask.errors import writing
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
@@ -107,6 +108,8 @@ def conclude(
         _write(outcome, folder / SCORES_FILE)
 
     keeper.publish(bundle, add)
+    if not recipe.train.keep_finished:
+        tidy(keeper.run)
     return outcome
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,30 @@ def pretrain(
         DataError: The corpus is damaged or too small, or the loss stays not finite.
         Stopped: A signal ended the run early; its state is saved.
     """
-    recipe = _with_evaluations(_checked(recipe))
+    return carried_out(
+        corpus,
+        output,
+        _with_evaluations(_checked(recipe)),
+        lambda result: result.warning,
+        tokenizer=tokenizer,
+        model=model,
+        resume=resume,
+        say=say,
+    )
+
+
+def carried_out(
+    corpus: Path | str | Sequence[Path | str],
+    output: Path | str,
+    recipe: Pretrain,
+    warning: Callable[[Result], str | None],
+    *,
+    tokenizer: Path | str | None,
+    model: Path | str | None,
+    resume: bool,
+    say: Say | None,
+) -> Result:
+    """As `pretrain`; `warning` is what is said in the end, if anything."""
     paths = [corpus] if isinstance(corpus, str | Path) else corpus
     run = Path(output)
     with world(recipe.train.device) as here:
@@ -74,7 +97,7 @@ def pretrain(
         vocabulary = None if tokenizer is None else Path(tokenizer)
         shards = open_corpus(list(map(Path, paths)), vocabulary, run, here, say)
         pieces = Tokenizer.load(shards.tokenizer_folder)
-        bundle = fresh(recipe, pieces) if model is None else going_on(recipe, model, pieces)
+        bundle = fresh(recipe, pieces) if model is None else going_on(recipe, model, pieces, say)
         data, held_out = training_data(recipe, shards, pieces)
         for line in introduction(recipe, bundle, data, held_out, here):
             say(line)
@@ -86,8 +109,8 @@ def pretrain(
             log = RunLog(run, recipe.train, say) if here.is_first else SilentLog()
             scores = _train(recipe, bundle, data, keeper, log, here, say, resume=resume)
             result = conclude(keeper, recipe, bundle, scores, held_out, here)
-            if result.warning is not None:
-                say(result.warning)
+            if (said := warning(result)) is not None:
+                say(said)
             return result
 
 
@@ -131,7 +154,7 @@ def _train(
     goes_on = bool(checkpoints(keeper.run))
     state = keeper.begin(optimizers, resume=resume)
     if resume:
-        say(standing(recipe, state, goes_on=goes_on))
+        say(standing(recipe.train, state, goes_on=goes_on, is_over=False))
     log.forget_after(state)
     if recipe.train.compile:
         compile_blocks(bundle.model.encoder, here.device)

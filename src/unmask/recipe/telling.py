@@ -1,4 +1,4 @@
-"""What a pretraining run says of itself before it begins, where it goes on, and in the end."""
+"""What a pretraining run says of itself before it begins and in the end, any run on going on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.data.config import MaskingConfig
 from unmask.recipe.config import Pretrain
 from unmask.recipe.material import HeldOut
+from unmask.train.config import TrainConfig
 from unmask.train.distributed import World
 from unmask.train.loop import TrainingData
 from unmask.train.schedule import DEFAULT_STEPS, batch_size_at, progress_of, stage_at
@@ -17,6 +18,11 @@ from unmask.train.state import RunState
 
 HELD_OUT_RATE = MaskingConfig().rate
 """Share of held-out tokens that are asked for, whatever the run trains with."""
+ALREADY_FINISHED = (
+    "already finished: its model is there, and a run cannot be prolonged. For a longer one choose "
+    "another --output"
+)
+"""Said of a run whose checkpoints are gone."""
 _MOMENTS = 1000
 """Of the budget, over which the batch size and the stages are averaged."""
 
@@ -82,16 +88,16 @@ def _held_out(recipe: Pretrain, held_out: HeldOut) -> str:
     return f"held out: {documents}{where}, {every}, {part} of them measured"
 
 
-def standing(recipe: Pretrain, state: RunState, *, goes_on: bool) -> str:
-    """Where a run that was to be resumed stands."""
+def standing(train: TrainConfig, state: RunState, *, goes_on: bool, is_over: bool) -> str:
+    """Where a run that was to be resumed stands; `is_over` if it ended before its budget did."""
     if not goes_on:
         return "nothing to resume: the run begins"
-    if progress_of(recipe.train, state.global_step, state.seconds) >= 1.0:
+    if is_over or progress_of(train, state.global_step, state.seconds) >= 1.0:
+        why = "no better score came for long enough" if is_over else "its budget is used"
         return (
-            f"already finished at step {state.global_step:,}: its budget is used, and a run cannot "
-            "be prolonged. For a longer one choose another --output"
+            f"already finished at step {state.global_step:,}: {why}, and a run cannot be "
+            "prolonged. For a longer one choose another --output"
         )
-    train = recipe.train
     budget = (
         f"{state.seconds / 60:.1f} of {train.minutes:g} minutes"
         if train.minutes is not None
@@ -102,12 +108,19 @@ def standing(recipe: Pretrain, state: RunState, *, goes_on: bool) -> str:
 
 def warning_of(scores: Mapping[str, float], unigram_entropy: float) -> str | None:
     """What to say of a run that ended no better than guessing, with what to try; None if it did."""
-    mlm_loss = scores["next_loss"] if "next_loss" in scores else scores["mlm_loss"]
+    loss = scores["next_loss"] if "next_loss" in scores else scores["mlm_loss"]
+    said = no_better_than_guessing(loss, unigram_entropy)
+    return said and (
+        f"{said} Train longer, lower optim.learning_rate, or raise optim.warmup_rate; `unmask "
+        "doctor CORPUS` looks for faults in the text."
+    )
+
+
+def no_better_than_guessing(mlm_loss: float, unigram_entropy: float) -> str | None:
+    """The same without advice."""
     if mlm_loss <= unigram_entropy:  # which NaN is not
         return None
     return (
         f"warning: the held-out loss ended at {mlm_loss:.4g} nats, above the unigram entropy of "
-        f"the corpus ({unigram_entropy:.2f}): guessing by frequency alone does better. Train "
-        "longer, lower optim.learning_rate, or raise optim.warmup_rate; `unmask doctor CORPUS` "
-        "looks for faults in the text."
+        f"the corpus ({unigram_entropy:.2f}): guessing by frequency alone does better."
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from unmask.checkpoint.lock import RunLock
+from unmask.checkpoint.lock import LOCK, RunLock
 from unmask.train.distributed import World
 
+REJECTS = "rejects.jsonl"
+"""Ends the names of the lists of what could not be read."""
 Say = Callable[[str], None]
 """Hears one line at a time of what a run says."""
 
@@ -32,6 +34,8 @@ def voice(say: Say | None, here: World) -> Say:
 def locked(run: Path, here: World) -> Iterator[None]:
     """The run's folder belongs to these processes while the block runs; see `RunLock`.
 
+    A block that fails with nothing to show leaves nothing that was not there before.
+
     Raises:
         UsageError: Another run has it, which stops every process.
         MachineError: It cannot be made or written.
@@ -39,7 +43,31 @@ def locked(run: Path, here: World) -> Iterator[None]:
     with ExitStack() as held:
 
         def lock() -> None:
+            missing = _missing(run)
+            before = {path.name for path in run.iterdir()} if run.is_dir() else set()
             held.enter_context(RunLock(run))
+            held.push(lambda kind, _error, _trace: _undo(run, before, missing) if kind else None)
 
         here.first(lock)
         yield
+
+
+def _missing(run: Path) -> list[Path]:
+    """The folders that are made for the run, the innermost first."""
+    return [path for path in (run, *run.absolute().parents) if not path.exists()]
+
+
+def _undo(run: Path, before: set[str], missing: list[Path]) -> None:
+    """Takes back what the start of a run has made, unless there is more than that."""
+    with suppress(OSError):  # somebody put something there; the failure itself is what counts
+        new = [path for path in run.iterdir() if path.name not in before]
+        if all(path.name == LOCK or _is_empty_list(path) for path in new):
+            for path in new:
+                path.unlink()
+            for folder in missing:
+                folder.rmdir()
+
+
+def _is_empty_list(path: Path) -> bool:
+    """Whether it is a list of rejects without any."""
+    return path.name.endswith(REJECTS) and path.is_file() and path.stat().st_size == 0

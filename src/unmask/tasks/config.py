@@ -65,6 +65,9 @@ class MultipleChoiceConfig(WindowConfig):
     The scores of a long text's windows, in each of which the choices are whole, are averaged.
     """
 
+    calibrate: bool = True
+    """Fits a temperature on the validation data."""
+
 
 class TaggingConfig(WindowConfig):
     """A tag for every word: named entities, parts of speech.

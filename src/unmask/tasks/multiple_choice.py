@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
 from scipy import special
 from torch import Tensor, nn
 
@@ -18,12 +19,16 @@ from unmask.errors import DataError
 from unmask.tasks.config import MultipleChoiceConfig
 from unmask.tasks.encoding import Ids, encode_texts, spans
 from unmask.tasks.losses import cross_entropy, widened
+from unmask.tasks.metrics import calibration
 from unmask.tasks.metrics.resampling import Bootstrap, Interval, mean_interval
 from unmask.tasks.task import Outputs, Prediction, Term
 from unmask.text.special import SpecialIds
 from unmask.text.tokenizer import Tokenizer
 
 _TERM = "choice"
+_IMPOSSIBLE = 1e6
+"""Logits below the worst choice, which no temperature that is looked for makes likely."""
+_TEMPERATURE: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(gt=0.0, le=1e6, strict=True)])
 Floats = NDArray[np.floating[Any]]
 
 
@@ -35,6 +40,8 @@ class MultipleChoice:
     """
 
     config: MultipleChoiceConfig
+    temperature: float = 1.0
+    """What logits are divided by, so that probabilities mean what they say (Guo et al. 2017)."""
 
     name = "multiple-choice"
     head = "pooled_classifier"
@@ -68,12 +75,17 @@ class MultipleChoice:
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> Self:
-        """From what `stored` gave."""
-        return cls(MultipleChoiceConfig.model_validate(stored["config"]))
+        """From what `stored` gave; older folders have no temperature."""
+        config = MultipleChoiceConfig.model_validate(stored["config"])
+        return cls(config, _TEMPERATURE.validate_python(stored.get("temperature", 1.0)))
 
     def stored(self) -> dict[str, Any]:
-        """The settings."""
-        return {"name": self.name, "config": self.config.model_dump(mode="json")}
+        """The settings, and what was fitted."""
+        return {
+            "name": self.name,
+            "config": self.config.model_dump(mode="json"),
+            "temperature": self.temperature,
+        }
 
     # --- training
 
@@ -134,7 +146,7 @@ class MultipleChoice:
 
     def decode(self, example: ChoiceExample, scores: Floats, /) -> Prediction:
         """`choice` is its number from 0, `label` its text; with its `score` and all `scores`."""
-        found = _probabilities(scores).tolist()
+        found = np.exp(self._log_probabilities(scores)).tolist()
         best = int(np.argmax(found))
         return {
             "choice": best,
@@ -147,18 +159,42 @@ class MultipleChoice:
         self, examples: Sequence[ChoiceExample], scores: Sequence[Floats]
     ) -> dict[str, float]:
         """`accuracy`, and `log_loss` in nats."""
-        return {name: float(values.mean()) for name, values in _judged(examples, scores).items()}
+        judged = self._judged(examples, scores)
+        return {name: float(values.mean()) for name, values in judged.items()}
 
     def intervals(
         self, examples: Sequence[ChoiceExample], scores: Sequence[Floats], bootstrap: Bootstrap
     ) -> dict[str, Interval]:
         """The same with bootstrap intervals."""
-        judged = _judged(examples, scores)
+        judged = self._judged(examples, scores)
         return {name: mean_interval(values, bootstrap) for name, values in judged.items()}
 
-    def tuned(self, _examples: Sequence[ChoiceExample], _scores: Sequence[Floats]) -> Self:
-        """As it is."""
-        return self
+    def tuned(self, examples: Sequence[ChoiceExample], scores: Sequence[Floats]) -> Self:
+        """With a temperature, over the choices of each question."""
+        if not self.config.calibrate:
+            return self
+        logits = np.full((len(scores), max(map(len, scores))), 0.0)
+        for row, one in zip(logits, scores, strict=True):
+            row[:] = one.min() - _IMPOSSIBLE  # what a question with fewer choices does not have
+            row[: len(one)] = one
+        labels = [_label(example) for example in examples]
+        return replace(self, temperature=calibration.fit_temperature(logits, labels))
+
+    def _judged(
+        self, examples: Sequence[ChoiceExample], scores: Sequence[Floats]
+    ) -> dict[str, Floats]:
+        """(B,) each of every question."""
+        labels = [_label(example) for example in examples]
+        pairs = list(zip(scores, labels, strict=True))
+        losses = [-self._log_probabilities(logits)[label] for logits, label in pairs]
+        return {
+            "accuracy": np.array([float(logits.argmax() == label) for logits, label in pairs]),
+            "log_loss": np.array(losses),
+        }
+
+    def _log_probabilities(self, logits: Floats) -> Floats:
+        found: Floats = special.log_softmax(np.asarray(logits, np.float64) / self.temperature)
+        return found
 
 
 def _groups(
@@ -199,22 +235,3 @@ def _label(example: ChoiceExample) -> int:
             f"expected a number from 0 to {len(example.choices) - 1}."
         )
     return example.label
-
-
-def _judged(examples: Sequence[ChoiceExample], scores: Sequence[Floats]) -> dict[str, Floats]:
-    """(B,) each of every question."""
-    labels = [_label(example) for example in examples]
-    pairs = list(zip(scores, labels, strict=True))
-    return {
-        "accuracy": np.array([float(logits.argmax() == label) for logits, label in pairs]),
-        "log_loss": np.array([-_log_probabilities(logits)[label] for logits, label in pairs]),
-    }
-
-
-def _log_probabilities(logits: Floats) -> Floats:
-    found: Floats = special.log_softmax(np.asarray(logits, np.float64))
-    return found
-
-
-def _probabilities(logits: Floats) -> Floats:
-    return np.exp(_log_probabilities(logits))

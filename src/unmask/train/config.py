@@ -96,6 +96,12 @@ class FinetuningConfig(TrainConfig):
     evaluate_every: int = Field(default=200, ge=1)
     """Optimizer steps between two evaluations on the validation examples; without it
     `evaluations_per_epoch` decides."""
+    save_every: int = Field(default=200, ge=1)
+    """Optimizer steps between two checkpoints: the most that a kill can lose; without it those of
+    an epoch, and 200 at most."""
+    keep_finished: bool = False
+    """Keeps checkpoints and best weights when the model is there, too. They serve resuming alone,
+    and take several times the model's room."""
     epochs: float = Field(default=3.0, gt=0.0)
     """Budget in passes over the training examples, unless `steps` or `minutes` is set."""
     evaluations_per_epoch: float = Field(default=1.0, gt=0.0)

@@ -104,6 +104,14 @@ def test_labels_that_teach_little_are_named(labels: list[Any], severity: str, wo
     assert about(findings, words).severity == severity
 
 
+def test_shares_of_several_labels_are_of_the_texts() -> None:
+    labels: list[tuple[str, ...]] = [("a",)] * 4 + [("a", "b")] * 2 + [("b",)] + [()] * 3
+    found = about(examine([text(i, label) for i, label in enumerate(labels)], {}), "9 labels")
+
+    assert found.what == "train: 9 labels of 2 kinds on 10 texts: `a` on 60.0%, `b` on 30.0%"
+    assert found.why == "a label that is always given is right as often as that"
+
+
 def test_labels_unseen_in_training_are_an_error() -> None:
     others = {"validation": [text(200, "A"), text(201, "A"), text(202, "a")], "test": good(4)}
     finding = about(examine(good(), others), "never come in train")

@@ -133,7 +133,7 @@ def test_groups_keep_the_proportions_about() -> None:
 def test_groups_are_only_kept_together_on_request() -> None:
     examples = texts(["a"] * 100, ["one"] * 100)
     assert len(split(examples, 0.1, 0, group=False)[1]) == 10
-    with pytest.raises(DataError, match=r"no share of 0\.1 can be held out of 100 examples \(1 gr"):
+    with pytest.raises(DataError, match="held out of 100 examples: all are of one group"):
         split(examples, 0.1, 0)
 
 
@@ -179,6 +179,28 @@ def test_what_cannot_be_split_is_an_error() -> None:
     for examples in ([], texts(["a"]), texts(["a", "b", "c"])):
         with pytest.raises(DataError, match="can be held out of"):
             split(examples, 0.3, 0)
+
+
+@pytest.mark.parametrize(
+    ("examples", "said"),
+    [
+        (texts(["a"]), "no share of 0.1 can be held out of 1 example. "),
+        (
+            texts(["a", "b", "c"]),
+            "no share of 0.1 can be held out of 3 examples: each is the only one of its label",
+        ),
+        (texts(["a"] * 9, ["g"] * 9), "9 examples: all are of one group"),
+    ],
+)
+def test_what_cannot_be_split_says_why_and_names_the_flags(
+    examples: list[TextExample], said: str
+) -> None:
+    with pytest.raises(DataError) as raised:
+        split(examples, 0.1, 0)
+    message = str(raised.value)
+    assert said in message
+    assert "--validation-rate" in message
+    assert "--validation FILE" in message
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,11 @@ def shown(*rows: dict[str, Any]) -> str:
 
 def test_baselines_of_one_kind_share_a_column() -> None:
     texts = {"majority": 0.5, "tf-idf + logistic regression": 0.7, "linear probe": 0.75}
-    words = {"majority": 0.4, "word features + logistic regression": 0.6}
+    words = {
+        "majority": 0.1,
+        "majority of each word": 0.4,
+        "word features + logistic regression": 0.6,
+    }
 
     page = shown(row("A", 0.9, (0.85, 0.95), texts), row("B", 0.8, (0.75, 0.85), words))
 

@@ -206,7 +206,7 @@ class Scripted:
     def __call__(
         self, _examples: Any, _model: Any, output: Path, recipe: Finetune, **others: Any
     ) -> Outcome:
-        assert others["resume"]
+        assert others["resume"] == (output / "model").is_dir()
         rate, size = recipe.optim.learning_rate, recipe.train.batch_size
         self.tried.append((output.name, {"learning_rate": rate, "batch_size": size}))
         (output / "model").mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from unmask.errors import DataError, UsageError
-from unmask.tasks.metrics.thresholds import UNTUNED, best_threshold, best_thresholds
+from unmask.tasks.metrics.thresholds import FEWEST, UNTUNED, best_threshold, best_thresholds
 
 QUIET = settings(deadline=None, derandomize=True)
 probabilities = st.one_of(st.integers(0, 10).map(lambda tenth: tenth / 10), st.floats(0, 1))
@@ -35,10 +35,21 @@ def test_no_threshold_is_better(case: list[tuple[int, float]]) -> None:
 
 
 def test_each_label_has_its_own() -> None:
-    targets = np.array([[1, 0], [1, 0], [0, 0]])
-    probable = np.array([[0.3, 0.9], [0.4, 0.8], [0.2, 0.7]])
+    targets = np.repeat([[1, 0], [1, 0], [0, 0]], FEWEST, axis=0)
+    probable = np.repeat([[0.3, 0.9], [0.4, 0.8], [0.2, 0.7]], FEWEST, axis=0)
     # The second label is on no example: nothing is known about it.
     assert best_thresholds(targets, probable) == pytest.approx([0.25, UNTUNED])
+
+
+@pytest.mark.parametrize("num_positives", [1, FEWEST - 1, FEWEST, 20, 21])
+def test_a_label_with_few_examples_with_or_without_it_is_not_tuned(num_positives: int) -> None:
+    targets = (np.arange(30) < num_positives).astype(int)[:, None]
+    probable = np.where(targets, 0.3, 0.1)
+    is_tuned = FEWEST <= num_positives <= 30 - FEWEST
+
+    found = best_thresholds(targets, probable)
+
+    assert found == pytest.approx([0.2 if is_tuned else UNTUNED])
 
 
 def test_what_cannot_be_tuned_is_refused() -> None:

@@ -106,18 +106,8 @@ def _about_training(train: Sequence[Example], counts: Counter[str]) -> Iterator[
 
 
 def _about_classes(train: Sequence[Example], counts: Counter[str]) -> Iterator[Finding]:
-    total = counts.total()
     what = "words" if isinstance(train[0], TaggedExample) else "labels"
-    shares = ", ".join(
-        f"`{label}` {count / total:.1%}" for label, count in counts.most_common(_SHOWN)
-    )
-    more = f", and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else ""
-    yield Finding(
-        "note",
-        f"train: {total:,} {what}, {len(counts)} classes: {shares}{more}",
-        f"always saying the first is right {counts.most_common(1)[0][1] / total:.1%} of the time",
-        "compare the accuracy with that share",
-    )
+    yield _shares_of_texts(counts, len(train)) if _is_multi(train) else _shares(counts, what)
     if len(counts) == 1 and not _is_multi(train):
         yield Finding(
             "error",
@@ -135,6 +125,34 @@ def _about_classes(train: Sequence[Example], counts: Counter[str]) -> Iterator[F
         )
         return
     yield from _about_rare(counts, what)
+
+
+def _shares(counts: Counter[str], what: str) -> Finding:
+    total = counts.total()
+    shares = [f"`{label}` {count / total:.1%}" for label, count in counts.most_common(_SHOWN)]
+    return Finding(
+        "note",
+        f"train: {total:,} {what}, {len(counts)} classes: {_listed(shares, len(counts))}",
+        f"always saying the first is right {counts.most_common(1)[0][1] / total:.1%} of the time",
+        "compare the accuracy with that share",
+    )
+
+
+def _shares_of_texts(counts: Counter[str], num_texts: int) -> Finding:
+    """Of texts with any number of labels each, whose shares add up to no whole."""
+    shares = [f"`{label}` on {n / num_texts:.1%}" for label, n in counts.most_common(_SHOWN)]
+    return Finding(
+        "note",
+        f"train: {counts.total():,} labels of {len(counts)} kinds on {num_texts:,} texts: "
+        f"{_listed(shares, len(counts))}",
+        "a label that is always given is right as often as that",
+        "compare the precision of each label with its share",
+    )
+
+
+def _listed(shares: Sequence[str], number: int) -> str:
+    more = f", and {number - len(shares)} more" if number > len(shares) else ""
+    return f"{', '.join(shares)}{more}"
 
 
 def _about_rare(counts: Counter[str], what: str) -> Iterator[Finding]:

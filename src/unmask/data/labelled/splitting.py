@@ -67,14 +67,31 @@ def split(
     chosen = _choose(counts, totals, _targets(totals, set(alone), rate, seed), seed)
     held = {i for unit, is_held in zip(units, chosen, strict=True) if is_held for i in unit}
     if not held:
-        what = "groups" if len(units) < len(examples) else "examples"
         raise DataError(
-            f"no share of {rate:g} can be held out of {len(examples)} examples ({len(units)} "
-            f"{what}, {len(totals)} strata); expected more or smaller ones. Raise the rate, split "
-            "without strata or groups, or give a validation file."
+            f"no share of {rate:g} can be held out of {_counted(len(examples))}"
+            f"{_why_none(len(examples), len(units), all_alone=len(alone) == len(totals))}. Raise "
+            "--validation-rate (in Python validation_rate), add examples, or name others by "
+            "--validation FILE."
         )
     train = [example for i, example in enumerate(examples) if i not in held]
     return train, [example for i, example in enumerate(examples) if i in held]
+
+
+def _counted(number: int) -> str:
+    return "1 example" if number == 1 else f"{number:,} examples"
+
+
+def _why_none(num_examples: int, num_units: int, *, all_alone: bool) -> str:
+    """What keeps every example on one side, if it is more than their number."""
+    if num_examples < 2:
+        return ""
+    if num_units == 1:
+        return ": all are of one group, which is never divided"
+    grouped = num_units < num_examples
+    if all_alone:
+        alone = "label stands in one group only" if grouped else "is the only one of its label"
+        return f": each {alone}, which training needs"
+    return f" in {num_units:,} groups" if grouped else ""
 
 
 def _units(examples: Sequence[E], group: bool) -> list[list[int]]:

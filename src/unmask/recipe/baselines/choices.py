@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ def baselines(
     The majority is the place where the right choice stands most often. TF-IDF sees each text with
     each choice as a pair; the probe reads them encoded together.
     """
+    task = replace(task, temperature=1.0)  # the fine-tuned model's is not theirs
     probed = probe.drawn(train, lambda example: len(example.choices), probe.MOST_SEQUENCES)
     reader = probe.Means(task, _joined)
     first, other = probe.standardised(reader, probed, measured, base)

@@ -26,11 +26,11 @@ def baselines(
 ) -> dict[str, dict[str, float]]:
     """What others come to on the `measured` examples: for each its scores, as the task's own.
 
-    `majority` (or `mean`) looks at no text; `tf-idf + logistic regression` has no encoder (of
-    numbers it is `tf-idf + ridge regression`, of tags `word features + logistic regression`);
-    `linear probe` is the same regression over the frozen encoder of `base`, the model that
-    fine-tuning began with. Question answering has `never an answer` and `most similar sentence`.
-    All learn from the `train` examples alone.
+    `majority` (or `mean`) looks at no text, `majority of each word` at no word but the tagged one;
+    `tf-idf + logistic regression` has no encoder (of numbers it is `tf-idf + ridge regression`, of
+    tags `word features + logistic regression`); `linear probe` is the same regression over the
+    frozen encoder of `base`, the model that fine-tuning began with. Question answering has `never
+    an answer` and `most similar sentence`. All learn from the `train` examples alone.
 
     Raises:
         DataError: A measured example with a label that the task does not have, or without one.

@@ -35,6 +35,9 @@ def baselines(
 ) -> dict[str, dict[str, float]]:
     """The scores of each; the tags of a sentence are decoded as the model's are.
 
+    The majority gives every word the most frequent tag of all; that of each word gives it the tag
+    that it had most often, and a word that training did not have the former.
+
     Words are told by hashed features, without TF-IDF since each is one of a kind: the word and its
     four neighbours in lower case, their shapes (`Xx-0`), and the first and last one to four
     letters. The probe reads each word's first piece. Both learn from `probe.MOST_WORDS` at most.
@@ -44,8 +47,11 @@ def baselines(
     drawn = probe.drawn(train, lambda example: len(example.words), probe.MOST_WORDS)
     reader = probe.Rows(reading, lambda _, windows: np.concatenate(windows))
     first, other = probe.standardised(reader, drawn, measured, base)
+    own = _most_frequent(task, train, measured)
+    always = _most_frequent(task, train, measured, by_word=False)
     return {
-        "majority": task.score(measured, _most_frequent(task, train, measured)),
+        "majority": task.score(measured, always),
+        "majority of each word": task.score(measured, own),
         "word features + logistic regression": _scored(
             task, drawn, measured, _hashed(drawn), _hashed(measured), (_STRENGTH,)
         ),
@@ -67,7 +73,9 @@ def _scored(
     return task.score(measured, _by_example(predict(other), measured))
 
 
-def _most_frequent(task: Tagging, train: Examples, measured: Examples) -> list[NDArray[np.float32]]:
+def _most_frequent(
+    task: Tagging, train: Examples, measured: Examples, *, by_word: bool = True
+) -> list[NDArray[np.float32]]:
     """(W, K) log shares of the tags that each word had in training, else of all words' tags."""
     counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
     total = np.full(task.num_outputs, 1e-6)
@@ -78,7 +86,7 @@ def _most_frequent(task: Tagging, train: Examples, measured: Examples) -> list[N
 
     def shares(word: str) -> NDArray[np.float64]:
         own = _UNSEEN * total / total.sum()
-        for number, count in counts.get(word, Counter()).items():
+        for number, count in counts.get(word, Counter()).items() if by_word else ():
             own[number] += count
         return np.asarray(np.log(own / own.sum()))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from unmask.checkpoint import native
 from unmask.checkpoint.lock import RunLock
+from unmask.checkpoint.runs import is_begun
 from unmask.errors import DataError, MachineError, Stopped, UnmaskError, UsageError
 from unmask.recipe.finetune import finetune
 from unmask.recipe.keeper import weights_sha256
@@ -139,10 +140,9 @@ def _run(run: Run, model: Path, say: Say) -> None:
         adapt_to=run.files.texts if run.row.start == "adapted" else None,
         validation=run.files.path("validation"),
         test=run.files.path("test"),
-        resume=True,
+        resume=is_begun(run.folder),
         say=say,
     )
-    run.tidy()
 
 
 def _duration(seconds: float) -> str:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from unmask.checkpoint.native import MODEL_FOLDER
-from unmask.checkpoint.runs import checkpoints
 from unmask.errors import UsageError, writing
-from unmask.recipe.keeper import BEST_FOLDER
 from unmask.recipe.outcome import SCORES_FILE
 from unmask.recipe.reproduce.tables import TABLES, Row
 from unmask.recipe.reproduce.writing import Files
@@ -95,11 +92,6 @@ class Run:
         with writing(note):
             note.parent.mkdir(parents=True, exist_ok=True)
             note.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-
-    def tidy(self) -> None:
-        """Deletes what only an unfinished run needs: several times as much as its model."""
-        for path in (*checkpoints(self.folder), self.folder / BEST_FOLDER):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _differs(before: Any, now: Any) -> bool:

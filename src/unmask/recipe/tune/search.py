@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.lock import RunLock
 from unmask.checkpoint.native import MODEL_FOLDER
-from unmask.checkpoint.runs import checkpoints
+from unmask.checkpoint.runs import is_begun, tidy
 from unmask.errors import DataError, Stopped, UsageError, writing
 from unmask.models.config import EncoderConfig
 from unmask.recipe.beginning import default_rate, load
 from unmask.recipe.examples import Examples, read_both, reading_config
 from unmask.recipe.finetune import finetune_examples
-from unmask.recipe.keeper import BEST_FOLDER, settings_of, weights_sha256
+from unmask.recipe.keeper import settings_of, weights_sha256
 from unmask.recipe.together import Say, on_stderr
 from unmask.recipe.tune import studies
 from unmask.recipe.tune.config import Tune
@@ -162,7 +162,7 @@ def _try(search: _Search, number: int) -> None:
             search.model,
             search.folder(number),
             settings,
-            resume=True,
+            resume=is_begun(search.folder(number)),
             say=search.say,
             listen=listen,
         )
@@ -185,11 +185,9 @@ def _tidy(search: _Search) -> None:
     chosen = studies.best(search.study)
     for number, trial in enumerate(studies.ended(search.study), 1):
         folder = search.folder(number)
-        heavy = [*checkpoints(folder), folder / BEST_FOLDER]
+        tidy(folder)
         if chosen is None or trial.number != chosen.number:
-            heavy.append(folder / MODEL_FOLDER)
-        for part in heavy:
-            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)
 
 
 def _usual(choices: studies.Choices, config: EncoderConfig) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from unmask.tasks.metrics.checks import as_classes, as_probabilities, check_leng
 from unmask.tasks.metrics.counts import Floats
 
 UNTUNED = 0.5
-"""The threshold of a label that no validation example has: nothing is known about it."""
+"""The threshold of a label of which too little is known."""
+FEWEST = 10
+"""Validation examples with a label, and without it, from which its threshold is tuned: below, the
+best one rests on the score of one or two examples, and is worth less than none on others."""
 
 
 def best_threshold(targets: ArrayLike, probabilities: ArrayLike) -> float:
@@ -42,7 +45,8 @@ def best_threshold(targets: ArrayLike, probabilities: ArrayLike) -> float:
 def best_thresholds(targets: ArrayLike, probabilities: ArrayLike) -> Floats:
     """(K,) the best threshold of each label by itself: it maximises macro F1, not micro F1.
 
-    `targets` (of 0 and 1) and `probabilities` are (B, K), of validation data (see the module).
+    It is 0.5 for a label that fewer than ten examples have, or fewer than ten have not. `targets`
+    (of 0 and 1) and `probabilities` are (B, K), of validation data (see the module).
 
     Raises:
         UsageError: The arrays do not fit each other.
@@ -52,7 +56,13 @@ def best_thresholds(targets: ArrayLike, probabilities: ArrayLike) -> Floats:
     wanted = as_classes("targets", targets, 2, 2)
     check_lengths({"targets": wanted, "probabilities": probable})
     check_lengths({"columns of targets": wanted.T, "columns of probabilities": probable.T})
-    return np.array([_best(*columns) for columns in zip(wanted.T, probable.T, strict=True)])
+    columns = zip(wanted.T, probable.T, strict=True)
+    return np.array([_best(*column) if _is_known(column[0]) else UNTUNED for column in columns])
+
+
+def _is_known(wanted: NDArray[np.int64]) -> bool:
+    """Whether enough examples have the label, and have it not."""
+    return FEWEST <= int(wanted.sum()) <= len(wanted) - FEWEST
 
 
 def _best(wanted: NDArray[np.int64], probable: Floats) -> float:

@@ -57,11 +57,14 @@ class SeveralLabels:
         return losses.binary_cross_entropy(logits, rows, weights)
 
     def decode(self, logits: Floats) -> Prediction:
-        """The `labels` given, and the `scores` of all."""
-        found = self._probabilities(logits)
-        given = [name for name, is_given in zip(self.labels, found >= self._limits(), strict=True)
-                 if is_given]  # fmt: skip
-        return {"labels": given, "scores": dict(zip(self.labels, found.tolist(), strict=True))}
+        """The `labels` given, and the `scores` of all with the `thresholds` that decided."""
+        found, limits = self._probabilities(logits), self._limits()
+        given = zip(self.labels, found >= limits, strict=True)
+        return {
+            "labels": [name for name, is_given in given if is_given],
+            "scores": dict(zip(self.labels, found.tolist(), strict=True)),
+            "thresholds": dict(zip(self.labels, limits.tolist(), strict=True)),
+        }
 
     def score(self, rows: NDArray[np.generic], logits: Floats) -> dict[str, float]:
         """See `metrics.multi_label`."""
@@ -76,7 +79,11 @@ class SeveralLabels:
         return multi_label.score_intervals(rows, found, self.labels, self._limits(), bootstrap)
 
     def tuned(self, rows: NDArray[np.generic], logits: Floats) -> Self:
-        """With a temperature, and a threshold for each label's probability under it."""
+        """With a temperature, and a threshold for each label's probability under it.
+
+        A label that too few of the examples have, or have not, keeps 0.5; see
+        `thresholds.best_thresholds`.
+        """
         temperature = calibration.fit_sigmoid_temperature(logits, rows)
         cooled = replace(self, temperature=temperature)
         found = cooled._probabilities(logits)
