@@ -199,17 +199,9 @@ def sequences(
     pair_seed: int | None,
 ) -> Source:
     """Sequences of these documents: pairs for next sentence prediction where a seed is given."""
-    special = tokenizer.special
     if pair_seed is None:
-        return Chunks(shards, documents, sequence_length, cls_id=special.cls, sep_id=special.sep)
-    return SentencePairs(
-        shards,
-        documents,
-        sequence_length,
-        cls_id=special.cls,
-        sep_id=special.sep,
-        seed=pair_seed,
-    )
+        return Chunks(shards, documents, sequence_length, tokenizer.layout)
+    return SentencePairs(shards, documents, sequence_length, tokenizer.layout, seed=pair_seed)
 
 
 def held_out_batches(
