@@ -40,9 +40,9 @@ def encode_contexts(texts: Iterable[str], tokenizer: Tokenizer) -> dict[str, Con
     for chunk in _chunks(dict.fromkeys(texts)):
         for text, encoded in zip(chunk, tokenizer.encode_many_with_offsets(chunk), strict=True):
             places = np.array(encoded.offsets, dtype=np.int64).reshape(-1, 2)
-            found[text] = Context(
-                np.array(encoded.ids, dtype=np.int64), _without_blanks(places, text)
-            )
+            if tokenizer.kind != "WordPiece":
+                places = _without_blanks(places, text)
+            found[text] = Context(np.array(encoded.ids, dtype=np.int64), places)
     return found
 
 

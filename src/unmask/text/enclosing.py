@@ -14,8 +14,9 @@ def mark_special(backend: Tokenizer, special: SpecialTokens, ids: SpecialIds) ->
     """Makes the special tokens known to decoding, and sets what encloses texts where nothing does.
 
     Only tokens that are not marked yet are touched, so that their matching rules stay. A mask in
-    byte-level BPE takes the blank before it, as in transformers, since the blank would else be a
-    token by itself.
+    byte-level BPE takes the blank before it, which would else be a token by itself: so the models'
+    own files have it, and it wins over transformers' DebertaTokenizer, which leaves the blank where
+    no file says so.
     """
     marked = {token.content for token in backend.get_added_tokens_decoder().values()}
     is_bytes = kind_of(backend) == "byte-level BPE"

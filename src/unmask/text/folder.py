@@ -24,7 +24,7 @@ from unmask.text.files import (
     vocabulary_of_lines,
     vocabulary_of_object,
 )
-from unmask.text.kinds import kind_of
+from unmask.text.kinds import family_settings, kind_of
 from unmask.text.sentencepiece_model import read_model
 from unmask.text.special import ROBERTA, SpecialTokens
 from unmask.text.wordpiece import CONTINUATION, build
@@ -252,7 +252,7 @@ def write(
     is_bert = has_bert_layout and _is_bert(backend)
     # Classes of single families build their own parts from settings; the general one reads ours.
     name = "BertTokenizer" if is_bert else "PreTrainedTokenizerFast"
-    settings: dict[str, Any] = {"tokenizer_class": name, **names}
+    settings: dict[str, Any] = {"tokenizer_class": name, **names, **family_settings(backend)}
     normalizer = backend.normalizer
     if isinstance(normalizer, normalizers.BertNormalizer):
         settings["do_lower_case"] = normalizer.lowercase

@@ -36,13 +36,32 @@ def lowercases(backend: Backend) -> bool:
     return bool(bert and bert["lowercase"]) or _step(backend.normalizer, "Lowercase") is not None
 
 
+def family_settings(backend: Backend) -> dict[str, bool]:
+    """What transformers' classes of single families must be told to build the same."""
+    if kind_of(backend) == "Unigram":
+        normalizer = backend.normalizer
+        return {
+            "do_lower_case": _step(normalizer, "Lowercase") is not None,
+            "keep_accents": _step(normalizer, "StripAccents") is None,
+            "split_by_punct": _step(backend.pre_tokenizer, "Punctuation") is not None,
+        }
+    return byte_level_settings(backend)
+
+
+def byte_level_settings(backend: Backend) -> dict[str, bool]:
+    """What byte-level BPE does with blanks, by the names of tokenizer_config.json."""
+    found = _step(backend.pre_tokenizer, "ByteLevel")
+    after = _step(backend.post_processor, "RobertaProcessing")
+    trims = {} if after is None else {"trim_offsets": bool(after["trim_offsets"])}
+    return {} if found is None else {"add_prefix_space": bool(found["add_prefix_space"]), **trims}
+
+
 def needs_blank(backend: Backend) -> bool:
     """Whether a word has its usual pieces only after a blank, which is not set before a text.
 
     So in byte-level BPE without `add_prefix_space`.
     """
-    found = _step(backend.pre_tokenizer, "ByteLevel")
-    return found is not None and not found["add_prefix_space"]
+    return not byte_level_settings(backend).get("add_prefix_space", True)
 
 
 def continuations(backend: Backend, vocab_size: int) -> npt.NDArray[np.bool_]:

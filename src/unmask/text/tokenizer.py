@@ -158,6 +158,10 @@ class Tokenizer:
         """A hash of all that decides the ids; the same after saving and loading."""
         parts = json.loads(self.backend.to_str())
         kept = {key: parts[key] for key in ("normalizer", "pre_tokenizer", "model", "added_tokens")}
+        if self.kind == "Unigram":
+            # As SentencePiece has them: `tokenizers` reads back other last digits than it wrote.
+            vocab = kept["model"]["vocab"]
+            kept["model"]["vocab"] = [(piece, float(np.float32(score))) for piece, score in vocab]
         kept["special"] = self.special_tokens.all()
         if self.layout != Layout.bert(self.special.cls, self.special.sep):
             kept["layout"] = [self.layout.start, self.layout.between, self.layout.end]
