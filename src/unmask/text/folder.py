@@ -33,6 +33,8 @@ SENTENCEPIECE = ("sentencepiece.bpe.model", "spiece.model", "spm.model")
 """What XLM-RoBERTa, ALBERT and DeBERTa-v2 call their model files."""
 SOURCES = ("tokenizer.json", "vocab.txt", "vocab.json", *SENTENCEPIECE)
 """What a tokenizer is read from, the first that is there."""
+BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
+"""What is read together with one of them."""
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt",
          "vocab.json", "merges.txt")  # fmt: skip
 """What a tokenizer is saved as; the last three as its kind has them."""
