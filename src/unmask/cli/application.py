@@ -26,7 +26,10 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 VERBS = {
-    "tokenizer": ("preparing:tokenizer", "Learns a WordPiece vocabulary from text."),
+    "tokenizer": (
+        "preparing:tokenizer",
+        "Learns a vocabulary from text: WordPiece, byte-level BPE or Unigram.",
+    ),
     "corpus": (
         "preparing:corpus",
         "Turns text into packed shards of token ids, ready to train on.",

@@ -64,6 +64,11 @@ def read_model(file: Path) -> SentencePieceModel:
         data = file.read_bytes()
     except OSError as error:
         raise DataError(f"{place}: cannot be read ({error.strerror}).") from error
+    return parse_model(data, place)
+
+
+def parse_model(data: bytes, place: str) -> SentencePieceModel:
+    """As `read_model`, from the bytes of a file."""
     try:
         return _model(data, place)
     except (IndexError, ValueError, struct.error) as error:
