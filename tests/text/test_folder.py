@@ -9,7 +9,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import models
 
 from unmask.errors import DataError
-from unmask.text.folder import guarded
+from unmask.text.files import guarded
 from unmask.text.tokenizer import Tokenizer
 
 SPECIALS = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"

@@ -38,6 +38,10 @@ VERBS = {
         "preparing:corpus_verify",
         "Compares every file of a corpus with its manifest.",
     ),
+    "extend": (
+        "extending:extend",
+        "Makes a pretrained model read a domain's words in fewer tokens.",
+    ),
     "pretrain": ("training:pretrain", "Trains a masked language model on a corpus."),
     "finetune": ("finetuning:app", "Trains a pretrained encoder on labelled examples."),
     "tune": ("tuning:app", "Searches for the fine-tuning settings that score best."),

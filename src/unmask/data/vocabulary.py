@@ -13,8 +13,8 @@ from unmask.data.sources import find
 from unmask.data.staging import staged
 from unmask.errors import DataError
 from unmask.text.config import TokenizerConfig
-from unmask.text.folder import FILES
 from unmask.text.learn import train
+from unmask.text.saving import FILES
 from unmask.text.tokenizer import Tokenizer
 
 

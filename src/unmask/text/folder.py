@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer
 
-from unmask.errors import DataError, writing
+from unmask.errors import DataError
 from unmask.text import unigram
 from unmask.text.byte_level import build_byte_level, enclose_as_roberta
 from unmask.text.config import TokenizerConfig
@@ -24,10 +23,10 @@ from unmask.text.files import (
     vocabulary_of_lines,
     vocabulary_of_object,
 )
-from unmask.text.kinds import family_settings, kind_of
+from unmask.text.kinds import kind_of
 from unmask.text.sentencepiece_model import read_model
 from unmask.text.special import ROBERTA, SpecialTokens
-from unmask.text.wordpiece import CONTINUATION, build
+from unmask.text.wordpiece import build
 
 SENTENCEPIECE = ("sentencepiece.bpe.model", "spiece.model", "spm.model")
 """What XLM-RoBERTa, ALBERT and DeBERTa-v2 call their model files."""
@@ -35,9 +34,6 @@ SOURCES = ("tokenizer.json", "vocab.txt", "vocab.json", *SENTENCEPIECE)
 """What a tokenizer is read from, the first that is there."""
 BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
 """What is read together with one of them."""
-FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt",
-         "vocab.json", "merges.txt")  # fmt: skip
-"""What a tokenizer is saved as; the last three as its kind has them."""
 
 _ENDLESS = 10**9
 """Lengths from here on mean "none": transformers writes 1e30 for a missing limit."""
@@ -231,74 +227,3 @@ def _config(settings: dict[str, Any], place: str) -> TokenizerConfig:
         flag(settings, key, True, place)
     given = {names[key]: settings[key] for key in names if settings.get(key) is not None}
     return TokenizerConfig(**given)
-
-
-# --- writing
-
-
-def write(
-    path: Path,
-    backend: Tokenizer,
-    special: SpecialTokens,
-    model_max_length: int | None,
-    has_bert_layout: bool,
-    *,
-    closes_spaces: bool,
-) -> None:
-    """Writes the `FILES`, of the last three those that the kind has.
-
-    Raises:
-        MachineError: The folder cannot be written.
-    """
-    names = {f"{role}_token": text for role, text in vars(special).items() if text is not None}
-    is_bert = has_bert_layout and _is_bert(backend)
-    # Classes of single families build their own parts from settings; the general one reads ours.
-    name = "BertTokenizer" if is_bert else "PreTrainedTokenizerFast"
-    settings: dict[str, Any] = {"tokenizer_class": name, **names, **family_settings(backend)}
-    normalizer = backend.normalizer
-    if isinstance(normalizer, normalizers.BertNormalizer):
-        settings["do_lower_case"] = normalizer.lowercase
-        settings["strip_accents"] = normalizer.strip_accents
-        settings["tokenize_chinese_chars"] = normalizer.handle_chinese_chars
-    if model_max_length is not None:
-        settings["model_max_length"] = model_max_length
-    if closes_spaces:
-        settings["clean_up_tokenization_spaces"] = True
-    texts = {
-        "tokenizer.json": backend.to_str(pretty=True) + "\n",
-        "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True) + "\n",
-        "special_tokens_map.json": json.dumps(names, indent=2, sort_keys=True) + "\n",
-        **_vocabulary_files(backend),
-    }
-    with writing(path):
-        path.mkdir(parents=True, exist_ok=True)
-        for file, text in texts.items():
-            (path / file).write_text(text, encoding="utf-8", newline="\n")
-
-
-def _vocabulary_files(backend: Tokenizer) -> dict[str, str]:
-    """The kind's own files, for tools that do not read tokenizer.json."""
-    kind = kind_of(backend)
-    tokens = sorted(backend.get_vocab().items(), key=lambda item: item[1])
-    if kind == "WordPiece":
-        return {"vocab.txt": "".join(f"{token}\n" for token, _ in tokens)}
-    if kind == "Unigram":
-        return {}
-    merges = json.loads(backend.to_str())["model"]["merges"]
-    lines = [" ".join(merge) if isinstance(merge, list) else merge for merge in merges]
-    return {
-        "vocab.json": json.dumps(dict(tokens), ensure_ascii=False) + "\n",
-        "merges.txt": "#version: 0.2\n" + "".join(f"{line}\n" for line in lines),
-    }
-
-
-def _is_bert(backend: Tokenizer) -> bool:
-    """Whether BertTokenizer, told the settings, builds the same."""
-    normalizer = backend.normalizer
-    return bool(
-        isinstance(normalizer, normalizers.BertNormalizer)
-        and normalizer.clean_text
-        and isinstance(backend.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
-        and backend.model.continuing_subword_prefix == CONTINUATION
-        and backend.model.max_input_chars_per_word == models.WordPiece().max_input_chars_per_word
-    )

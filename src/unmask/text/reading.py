@@ -17,7 +17,6 @@ def plain(backend: Backend) -> Backend:
     Only Unigram needs a copy: its search takes every piece that it finds in the text, "[SEP]"
     too, where SentencePiece leaves control symbols out of the search.
     """
-    backend.encode_special_tokens = True  # True: as text, not as the token
     if not isinstance(backend.model, models.Unigram):
         return backend
     copy = _copy(backend, None)

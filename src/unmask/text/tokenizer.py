@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,12 +12,13 @@ import numpy.typing as npt
 from tokenizers import Tokenizer as Backend
 
 from unmask.errors import DataError
-from unmask.text import folder
+from unmask.text import folder, saving
 from unmask.text.bulk import BulkEncoder
 from unmask.text.enclosing import mark_special
+from unmask.text.fingerprint import fingerprint
 from unmask.text.kinds import Kind, continuations, kind_of, lowercases, needs_blank
 from unmask.text.layout import Layout, read_layout
-from unmask.text.normalise import replace_surrogates
+from unmask.text.normalise import close_spaces, replace_surrogates
 from unmask.text.reading import MaskReader, plain
 from unmask.text.special import SpecialIds, SpecialTokens
 
@@ -33,14 +32,6 @@ class Encoded:
     """First and past-the-last code point of the token in the original text."""
     word_ids: list[int | None]
     """Which word, counted from 0, each token is part of."""
-
-
-_CLOSED_SPACES = (
-    *((f" {mark}", mark) for mark in ".?!,"),
-    (" ' ", "'"),
-    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
-)
-"""In the order of transformers' `clean_up_tokenization`, which matters."""
 
 
 class Tokenizer:
@@ -87,7 +78,7 @@ class Tokenizer:
         mark_special(backend, special, self.special)
         self.layout: Layout = read_layout(backend, place)
         """What stands around one text and around two."""
-        self._reader = plain(backend)
+        backend.encode_special_tokens = True  # True: as text, not as the token
 
     @classmethod
     def load(cls, path: Path | str) -> Tokenizer:
@@ -112,7 +103,7 @@ class Tokenizer:
 
     def save(self, path: Path | str) -> None:
         """Writes the files that `load` and transformers' AutoTokenizer read, equal ids in both."""
-        folder.write(
+        saving.write(
             Path(path),
             self.backend,
             self.special_tokens,
@@ -156,17 +147,9 @@ class Tokenizer:
     @cached_property
     def sha256(self) -> str:
         """A hash of all that decides the ids; the same after saving and loading."""
-        parts = json.loads(self.backend.to_str())
-        kept = {key: parts[key] for key in ("normalizer", "pre_tokenizer", "model", "added_tokens")}
-        if self.kind == "Unigram":
-            # As SentencePiece has them: `tokenizers` reads back other last digits than it wrote.
-            vocab = kept["model"]["vocab"]
-            kept["model"]["vocab"] = [(piece, float(np.float32(score))) for piece, score in vocab]
-        kept["special"] = self.special_tokens.all()
-        if self.layout != Layout.bert(self.special.cls, self.special.sep):
-            kept["layout"] = [self.layout.start, self.layout.between, self.layout.end]
-        canonical = json.dumps(kept, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        usual = Layout.bert(self.special.cls, self.special.sep)
+        layout = None if self.layout == usual else self.layout
+        return fingerprint(self.backend, self.special_tokens.all(), layout)
 
     @cached_property
     def is_continuation(self) -> npt.NDArray[np.bool_]:
@@ -234,10 +217,7 @@ class Tokenizer:
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text of token ids, as transformers' `decode` writes it."""
         text = self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens)
-        if self.closes_spaces:
-            for apart, joined in _CLOSED_SPACES:
-                text = text.replace(apart, joined)
-        return text
+        return close_spaces(text) if self.closes_spaces else text
 
     def id_to_token(self, i: int) -> str:
         """The token of an id in 0..vocab_size-1."""
@@ -257,6 +237,10 @@ class Tokenizer:
     @cached_property
     def _bulk(self) -> BulkEncoder:
         return BulkEncoder(self._reader)
+
+    @cached_property
+    def _reader(self) -> Backend:
+        return plain(self.backend)
 
     @cached_property
     def _mask_reader(self) -> MaskReader:
