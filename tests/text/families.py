@@ -150,6 +150,13 @@ def deberta_v2(folder: Path) -> None:
     _config(folder, "deberta-v2")
 
 
+def deberta_v2_normalised(folder: Path) -> None:
+    """The same with a table that normalises, as the published models have it."""
+    data = sentencepiece_model(pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]",
+                               bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]")  # fmt: skip
+    (folder / "spm.model").write_bytes(data)
+
+
 def deberta_v2_lower(folder: Path) -> None:
     """The same in its other settings."""
     deberta_v2(folder)

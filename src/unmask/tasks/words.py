@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import pre_tokenizers
 
 from unmask.batch import IGNORED
 from unmask.data.labelled.examples import TaggedExample
@@ -92,12 +93,16 @@ def windows(words: Words, layout: Layout, longest: int, stride: int) -> list[Wor
 def words_of(text: str, tokenizer: Tokenizer) -> tuple[tuple[int, int], ...]:
     """Where the words of a text are, in code points: first and past-the-last of each.
 
-    By the tokenizer's own splitting at white space and punctuation, and of CJK ideographs where it
-    sets them apart. Together they are all of the text but its white space.
+    By BERT's splitting at white space and punctuation, and of CJK ideographs where a WordPiece
+    tokenizer sets them apart. Together they are all of the text but its white space. The other
+    kinds' own splitting leaves punctuation at its word or a blank before it, which no labelled
+    data does.
     """
     backend = tokenizer.backend
-    spans = [span for _, span in backend.pre_tokenizer.pre_tokenize_str(replace_surrogates(text))]
-    if text.isascii() or backend.normalizer is None:
+    is_wordpiece = tokenizer.kind == "WordPiece"
+    splitter = backend.pre_tokenizer if is_wordpiece else pre_tokenizers.BertPreTokenizer()
+    spans = [span for _, span in splitter.pre_tokenize_str(replace_surrogates(text))]
+    if not is_wordpiece or text.isascii() or backend.normalizer is None:
         return tuple(spans)
     normalise = backend.normalizer.normalize_str
     found: list[tuple[int, int]] = []

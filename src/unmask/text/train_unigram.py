@@ -29,7 +29,7 @@ def train_unigram(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
     """Learns pieces by SentencePiece's Unigram trainer (Kudo 2018), with ALBERT's special tokens.
 
     SentencePiece and not `tokenizers`, whose trainer sums in the order of a hash map and so gives
-    another vocabulary each time. It is given the counted words in a fixed order and works in one
+    other scores and ids each time. It is given the counted words in a fixed order and works in one
     thread, so that the same texts in any order give the same vocabulary. Text is normalised as
     ALBERT does it. Words with a character beyond `config.limit_alphabet` are not learned from.
 
