@@ -120,6 +120,6 @@ def corpus(vocab_size: int, part: str, paths: Sequence[Path]) -> Shards:
 
 def chunks(shards: Shards, sequence_length: int) -> Chunks:
     """Our samples: pieces of single documents between [CLS] and [SEP]."""
-    special = Tokenizer.load(shards.tokenizer_folder).special
+    layout = Tokenizer.load(shards.tokenizer_folder).layout
     documents = np.arange(shards.num_documents)
-    return Chunks(shards, documents, sequence_length, special.cls, special.sep)
+    return Chunks(shards, documents, sequence_length, layout)

@@ -43,8 +43,7 @@ def held_out_batches(held_out: Path) -> list[Batch]:
     shards = Shards.open(held_out)
     tokenizer = Tokenizer.load(shards.tokenizer_folder)
     documents = np.arange(shards.num_documents)
-    special = tokenizer.special
-    source = Chunks(shards, documents, SEQUENCE_LENGTH, special.cls, special.sep)
+    source = Chunks(shards, documents, SEQUENCE_LENGTH, tokenizer.layout)
     number = min(len(source), HELD_OUT_SEQUENCES)
     sample_ids, epochs, _ = take(source, Cursor(), number, EVALUATION_SEED)
     masked = Masker(tokenizer, MaskingConfig(), EVALUATION_SEED)(

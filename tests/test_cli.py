@@ -155,9 +155,8 @@ def test_tokenizer_tells_the_same_as_json(life: Life, tmp_path: Path) -> None:
 
     said = run(*words, "--json")
 
-    assert said.documents() == [
-        {"tokenizer": str(tmp_path / "tokenizer"), "vocab_size": 100, "num_rejects": 0}
-    ]
+    found = {"kind": "WordPiece", "vocab_size": 100, "num_rejects": 0}
+    assert said.documents() == [{"tokenizer": str(tmp_path / "tokenizer"), **found}]
     assert said.stderr == ""
 
 

@@ -91,6 +91,18 @@ def test_rows_without_a_token_are_named(make_bundle: Callable[..., Bundle], tmp_
     one(tmp_path / "model", "note", "has 10 entries, the embedding 12 rows")
 
 
+def test_a_tokenizer_that_pads_otherwise_is_named_here_and_at_loading(
+    make_bundle: Callable[..., Bundle], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    native.save(make_bundle(), tmp_path / "model")
+    native.load(tmp_path / "model")
+    assert not caplog.messages
+    change(tmp_path / "model" / "config.json", pad_token_id=1)
+    one(tmp_path / "model", "warning", "token 1 is padding, the tokenizer that 0 is")
+    native.load(tmp_path / "model")
+    assert "token 1 is padding, the tokenizer that 0 is ([PAD])" in caplog.text
+
+
 def test_a_missing_mask_token_is_named(make_bundle: Callable[..., Bundle], tmp_path: Path) -> None:
     native.save(make_bundle(), tmp_path / "model")
     (tmp_path / "model" / "tokenizer.json").unlink()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from unmask.batch import Batch
 from unmask.data.packing import Chunks
 from unmask.errors import DataError, UsageError
+from unmask.text.layout import Layout
 
 CLS, SEP = 2, 3
 
@@ -32,7 +33,7 @@ class Corpus:
 
 def chunks(sizes: list[int], sequence_length: int, documents: list[int] | None = None) -> Chunks:
     chosen = np.array(range(len(sizes)) if documents is None else documents, dtype=np.int64)
-    return Chunks(Corpus(sizes), chosen, sequence_length, CLS, SEP)
+    return Chunks(Corpus(sizes), chosen, sequence_length, Layout.bert(CLS, SEP))
 
 
 def sequences(batch: Batch) -> list[list[int]]:

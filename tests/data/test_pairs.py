@@ -11,6 +11,7 @@ from scipy.stats import binomtest, chisquare
 from unmask.batch import Batch
 from unmask.data.pairs import SentencePairs
 from unmask.errors import DataError, UsageError
+from unmask.text.layout import Layout
 
 CLS, SEP = 2, 3
 
@@ -35,7 +36,7 @@ class Corpus:
 
 def pairs(documents: list[list[int]], sequence_length: int = 32, seed: int = 0) -> SentencePairs:
     chosen = np.arange(len(documents), dtype=np.int64)
-    return SentencePairs(Corpus(documents), chosen, sequence_length, CLS, SEP, seed)
+    return SentencePairs(Corpus(documents), chosen, sequence_length, Layout.bert(CLS, SEP), seed)
 
 
 def novel(num_documents: int = 8, num_sentences: int = 60, seed: int = 0) -> list[list[int]]:

@@ -20,6 +20,7 @@ from unmask.data.labelled.words import joined
 from unmask.data.rejects import Rejects
 from unmask.tasks.words import Words, WordWindow, encode_words, windows, words_of
 from unmask.text.config import TokenizerConfig
+from unmask.text.layout import Layout
 from unmask.text.special import SpecialIds, SpecialTokens
 from unmask.text.tokenizer import Tokenizer
 from unmask.text.wordpiece import build
@@ -28,6 +29,7 @@ PIECES = """[PAD] [UNK] [CLS] [SEP] [MASK] the cat sat un ##believ ##able ##s ca
 " ” “ ‘ ’ . , ! - 中 文 ❤ 😀 a b ##a ##b"""
 VOCABULARY = {piece: i for i, piece in enumerate(PIECES.split())}
 SPECIAL = SpecialIds(0, 1, 2, 3, 4)
+LAYOUT = Layout.bert(2, 3)
 ODD = [
     "“",
     "‘unbelievables",
@@ -150,7 +152,7 @@ def test_windows_divide_no_word_and_judge_each_where_it_has_most_context(
 ) -> None:
     words = numbered(sizes)
     ends = np.cumsum(sizes)
-    found = windows(words, SPECIAL, longest, stride)
+    found = windows(words, LAYOUT, longest, stride)
 
     assert found
     judged: list[int] = []
@@ -175,7 +177,7 @@ def test_windows_divide_no_word_and_judge_each_where_it_has_most_context(
 
 
 def test_neighbours_share_as_much_as_the_stride_allows() -> None:
-    first, second, third = windows(numbered([1] * 12), SPECIAL, 8, 3)
+    first, second, third = windows(numbered([1] * 12), LAYOUT, 8, 3)
 
     assert first.input_ids.tolist() == [2, *range(10, 16), 3]
     assert second.input_ids.tolist() == [2, *range(13, 19), 3]
@@ -185,7 +187,7 @@ def test_neighbours_share_as_much_as_the_stride_allows() -> None:
 
 
 def test_a_word_longer_than_a_window_is_cut() -> None:
-    found = windows(numbered([2, 9, 1]), SPECIAL, 6, 0)
+    found = windows(numbered([2, 9, 1]), LAYOUT, 6, 0)
 
     assert [window.input_ids.tolist()[1:-1] for window in found] == [
         [10, 11], [12, 13, 14, 15], [21],
@@ -194,7 +196,7 @@ def test_a_word_longer_than_a_window_is_cut() -> None:
 
 
 def test_a_text_without_words_is_one_window() -> None:
-    (window,) = windows(numbered([]), SPECIAL, 8, 2)
+    (window,) = windows(numbered([]), LAYOUT, 8, 2)
 
     assert window.input_ids.tolist() == [2, 3]
     assert (window.words == IGNORED).all()
@@ -203,7 +205,7 @@ def test_a_text_without_words_is_one_window() -> None:
 def test_a_stride_of_more_than_half_a_window_is_half_of_it() -> None:
     words = numbered([1] * 20)
 
-    found, half = (windows(words, SPECIAL, 8, stride) for stride in (60, 3))
+    found, half = (windows(words, LAYOUT, 8, stride) for stride in (60, 3))
 
     assert [w.input_ids.tolist() for w in found] == [w.input_ids.tolist() for w in half]
     assert len(found) > 3

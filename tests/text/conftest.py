@@ -35,3 +35,11 @@ def bert_vocabulary() -> Path:
     if not os.environ.get("UNMASK_DATA") or not file.is_file():
         pytest.skip("UNMASK_DATA names no folder with bert-assets/bert-base-uncased-vocab.txt")
     return file
+
+
+@pytest.fixture(scope="session")
+def gpt2_vocabulary() -> Path:
+    folder = Path(os.environ.get("UNMASK_DATA", "")) / "gpt2-bpe"
+    if not os.environ.get("UNMASK_DATA") or not (folder / "encoder.json").is_file():
+        pytest.skip("UNMASK_DATA names no folder with gpt2-bpe/encoder.json")
+    return folder

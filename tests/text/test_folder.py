@@ -9,7 +9,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import models
 
 from unmask.errors import DataError
-from unmask.text.folder import guarded
+from unmask.text.files import guarded
 from unmask.text.tokenizer import Tokenizer
 
 SPECIALS = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
@@ -86,10 +86,11 @@ def test_nothing_there_says_what_was_expected(tmp_path: Path) -> None:
         ("", "broken JSON"),
         ('{"model": ', "broken JSON"),
         ("[1]", "expected an object"),
-        ("{}", "only WordPiece"),
+        ("{}", "the model is `None`"),
         ("[" * 100_000, "nested too deeply"),
         ('{"model":' * 100_000, "nested too deeply"),
-        ('{"model": {"type": "BPE", "vocab": {}, "merges": []}}', "`BPE`; only WordPiece"),
+        ('{"model": {"type": "BPE", "vocab": {}, "merges": []}}', "without a byte-level"),
+        ('{"model": {"type": "WordLevel", "vocab": {"a": 0}}}', "`WordLevel`; expected WordPiece"),
         ('{"model": {"type": "WordPiece"}}', "not a tokenizer"),
         ('{"model": {"type": "WordPiece", "vocab": {"a": -1}}}', "not a tokenizer"),
     ],

@@ -99,7 +99,7 @@ def _finite(figure: float) -> float | None:
 
 def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
     return {
-        "kind": "WordPiece",
+        "kind": tokenizer.kind,
         "vocab_size": tokenizer.vocab_size,
         "lowercase": tokenizer.lowercase,
         "model_max_length": tokenizer.model_max_length,

@@ -12,7 +12,7 @@ from unmask.checkpoint.assemble import FINE_TUNED
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.durable import MANIFEST, verify
 from unmask.checkpoint.history import read_final_losses, read_history
-from unmask.checkpoint.huggingface.folder import load_folder
+from unmask.checkpoint.huggingface.folder import load_folder, misfit
 from unmask.checkpoint.huggingface.provenance import read_provenance
 from unmask.checkpoint.huggingface.weights import PICKLES, find_weights
 from unmask.checkpoint.native import locate
@@ -161,6 +161,15 @@ def _about_tokenizer(folder: Path, bundle: Bundle, made_with: object) -> Iterato
             "the tokenizer is not the one that the model was trained with (unmask.json)",
             "the model reads other words than are meant",
             "put the model's own tokenizer back",
+        )
+    suspicion = misfit(tokenizer, config)
+    if suspicion is not None:
+        yield Finding(
+            "warning",
+            suspicion,
+            "if the tokenizer is another model's, every answer is nonsense",
+            "compare the tokenizer's files with those where the model came from, or set "
+            "`pad_token_id` in config.json",
         )
     if tokenizer.vocab_size < config.vocab_size:
         yield Finding(

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from unmask.errors import DataError, MachineError, UsageError
+from unmask.text.folder import SENTENCEPIECE
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,95})?")
 _FILES = [
@@ -16,6 +17,10 @@ _FILES = [
     "tokenizer_config.json",
     "special_tokens_map.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
+    *SENTENCEPIECE,
     "unmask.json",
 ]
 
@@ -26,7 +31,8 @@ def is_hub_id(name: str) -> bool:
 
 
 def download(name: str) -> Path:
-    """The folder of a hub model: safetensors, JSON and plain text, nothing else.
+    """The folder of a hub model: safetensors, JSON, plain text and
+    SentencePiece models, nothing else.
 
     HF_HUB_OFFLINE and the cache's variables are respected.
 

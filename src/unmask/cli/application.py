@@ -26,7 +26,10 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 VERBS = {
-    "tokenizer": ("preparing:tokenizer", "Learns a WordPiece vocabulary from text."),
+    "tokenizer": (
+        "preparing:tokenizer",
+        "Learns a vocabulary from text: WordPiece, byte-level BPE or Unigram.",
+    ),
     "corpus": (
         "preparing:corpus",
         "Turns text into packed shards of token ids, ready to train on.",
@@ -34,6 +37,10 @@ VERBS = {
     "corpus-verify": (
         "preparing:corpus_verify",
         "Compares every file of a corpus with its manifest.",
+    ),
+    "extend": (
+        "extending:extend",
+        "Makes a pretrained model read a domain's words in fewer tokens.",
     ),
     "pretrain": ("training:pretrain", "Trains a masked language model on a corpus."),
     "finetune": ("finetuning:app", "Trains a pretrained encoder on labelled examples."),

@@ -123,7 +123,7 @@ def _refuse_raw_material(folder: Path) -> None:
     models = ("config", "model", "checkpoint-", "pytorch_model", "metrics.jsonl")
     if any(name.startswith(models) for name in names):
         return
-    if names & {"tokenizer.json", "vocab.txt"}:
+    if names & {"tokenizer.json", "vocab.txt", "vocab.json"}:
         raise UsageError(f"{folder}: is a tokenizer; {_DOCTOR_TAKES}.")
     try:
         sources, _ = find([folder])

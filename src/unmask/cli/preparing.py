@@ -21,7 +21,7 @@ def tokenizer(
     overwrite: bool = False,
     json: AsJson = False,
 ) -> None:
-    """Learns a WordPiece vocabulary from text.
+    """Learns a vocabulary from text: WordPiece, byte-level BPE or Unigram.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def tokenizer(
 
     learned, num_rejects = learn(list(text), output, settings, reader, overwrite=overwrite)
     if json:
-        found = {"vocab_size": learned.vocab_size, "num_rejects": num_rejects}
+        found = {"kind": learned.kind, "vocab_size": learned.vocab_size, "num_rejects": num_rejects}
         show({"tokenizer": str(output), **found}, [], as_json=True)
         return
     rejected = counted(num_rejects, "record", "records")

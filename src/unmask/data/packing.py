@@ -1,4 +1,4 @@
-"""Plain pretraining samples: documents cut into chunks, each between [CLS] and [SEP]."""
+"""Plain pretraining samples: documents cut into chunks, each between special tokens."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from unmask.batch import Batch
 from unmask.errors import DataError, UsageError
+from unmask.text.layout import Layout
 
 
 class TokenStore(Protocol):
@@ -27,7 +28,7 @@ class TokenStore(Protocol):
 
 
 class Chunks:
-    """Every document cut, from its start, into chunks of `sequence_length - 2` tokens.
+    """Every document cut, from its start, into chunks that just fill a sequence.
 
     A chunk never crosses documents, and a document's last chunk is as short as it falls: no token
     is dropped, and none is seen twice in an epoch. Samples do not depend on the epoch.
@@ -38,26 +39,25 @@ class Chunks:
         shards: TokenStore,
         documents: NDArray[np.int64],
         sequence_length: int,
-        cls_id: int,
-        sep_id: int,
+        layout: Layout,
     ) -> None:
         """Takes the numbers of the documents to use, one-dimensional int64, in any order.
 
         Memory grows with their number.
 
         Raises:
-            UsageError: The sequences are too short to hold a token between [CLS] and [SEP].
+            UsageError: The sequences are too short to hold a token between the special ones.
             DataError: The documents hold less text than one sequence.
         """
-        if sequence_length < 3:
+        if sequence_length <= layout.single_cost:
             raise UsageError(
                 f"sequence_length is {sequence_length}: [CLS] and [SEP] leave no room for text, "
-                "set it (--train.sequence-length) to 3 or more (128 is usual)"
+                f"set it (--train.sequence-length) to {layout.single_cost + 1} or more (128 is "
+                "usual)"
             )
         self._shards = shards
-        self._cls_id = cls_id
-        self._sep_id = sep_id
-        self._room = sequence_length - 2
+        self._layout = layout
+        self._room = sequence_length - layout.single_cost
         offsets = shards.document_offsets()
         self._starts = offsets[:-1][documents]
         self._stops = offsets[1:][documents]
@@ -81,14 +81,21 @@ class Chunks:
         which = np.searchsorted(self._first, sample_ids, side="right") - 1
         starts = self._starts[which] + (sample_ids - self._first[which]) * self._room
         stops = np.minimum(starts + self._room, self._stops[which])
-        lengths = stops - starts + 2
+        lengths = stops - starts + self._layout.single_cost
         input_ids = np.empty(int(lengths.sum()), dtype=np.int64)
-        ends = np.cumsum(lengths)
-        input_ids[ends - lengths] = self._cls_id
-        input_ids[ends - 1] = self._sep_id
-        for end, start, stop in zip(ends.tolist(), starts.tolist(), stops.tolist(), strict=True):
-            input_ids[end - 1 - (stop - start) : end - 1] = self._shards.tokens(start, stop)
+        first = np.cumsum(lengths) - lengths
+        lay(input_ids, first, self._layout.start)
+        first += len(self._layout.start)
+        lay(input_ids, first + stops - starts, self._layout.end)
+        for place, start, stop in zip(first.tolist(), starts.tolist(), stops.tolist(), strict=True):
+            input_ids[place : place + stop - start] = self._shards.tokens(start, stop)
         return packed(input_ids, np.zeros_like(input_ids), lengths.tolist(), sample_ids)
+
+
+def lay(input_ids: NDArray[np.int64], places: NDArray[np.int64], ids: tuple[int, ...]) -> None:
+    """Writes the same few ids at each of the places (B,) of a packed batch (N,)."""
+    for i, token in enumerate(ids):
+        input_ids[places + i] = token
 
 
 def packed(

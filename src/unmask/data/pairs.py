@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.batch import Batch
-from unmask.data.packing import TokenStore, packed
+from unmask.data.packing import TokenStore, lay, packed
 from unmask.data.randomness import Stream, absorb, below, sample_state, uniform
 from unmask.errors import DataError, UsageError
+from unmask.text.layout import Layout
 
 
 class SentencePairs:
@@ -37,8 +38,7 @@ class SentencePairs:
         shards: TokenStore,
         documents: NDArray[np.int64],
         sequence_length: int,
-        cls_id: int,
-        sep_id: int,
+        layout: Layout,
         seed: int,
     ) -> None:
         """Takes the numbers of the documents to use, one-dimensional int64.
@@ -49,16 +49,16 @@ class SentencePairs:
             UsageError: The sequences are too short to hold two segments.
             DataError: There are no two documents, or no two sentences in one document.
         """
-        if sequence_length < 5:
+        if sequence_length < layout.pair_cost + 2:
             raise UsageError(
-                f"sequence_length is {sequence_length}: [CLS] A [SEP] B [SEP] needs 5 or more "
+                f"sequence_length is {sequence_length}: [CLS] A [SEP] B [SEP] needs "
+                f"{layout.pair_cost + 2} or more "
                 "(--train.sequence-length; 128 is usual)"
             )
         self._shards = shards
-        self._cls_id = cls_id
-        self._sep_id = sep_id
+        self._layout = layout
         self._seed = seed
-        self._room = sequence_length - 3
+        self._room = sequence_length - layout.pair_cost
         offsets = shards.document_offsets()
         # Empty sentences and documents stand as repeated offsets, which nothing can point into.
         self._offsets = np.unique(shards.sentence_offsets())
@@ -86,20 +86,21 @@ class SentencePairs:
         starts[0] += below(absorb(state, Stream.PAIR_TRIM_A), cut[0] + 1)
         starts[1] += below(absorb(state, Stream.PAIR_TRIM_B), cut[1] + 1)
 
-        total = kept.sum(axis=0) + 3  # (B,)
-        ends = np.cumsum(total)
-        separators = ends - kept[1] - 2
+        layout = self._layout
+        total = kept.sum(axis=0) + layout.pair_cost  # (B,)
+        begin = np.cumsum(total) - total
+        first = begin + len(layout.start)
+        second = first + kept[0] + len(layout.between)
         input_ids = np.empty(int(total.sum()), dtype=np.int64)
         token_type_ids = np.zeros_like(input_ids)
-        input_ids[ends - total] = self._cls_id
-        input_ids[separators] = self._sep_id
-        input_ids[ends - 1] = self._sep_id
-        places = np.stack([ends - total, separators]) + 1
-        for segment in (0, 1):
-            columns = (places[segment], starts[segment], kept[segment])
+        lay(input_ids, begin, layout.start)
+        lay(input_ids, first + kept[0], layout.between)
+        lay(input_ids, second + kept[1], layout.end)
+        for segment, places in enumerate((first, second)):
+            columns = (places, starts[segment], kept[segment])
             for place, start, size in np.stack(columns, axis=1).tolist():
                 input_ids[place : place + size] = self._shards.tokens(start, start + size)
-                token_type_ids[place : place + size + 1] = segment
+                token_type_ids[place : place + size + len(layout.end)] = segment
         batch = packed(input_ids, token_type_ids, total.tolist(), sample_ids)
         return replace(batch, labels={self.term: torch.from_numpy(answers.astype(np.int64))})
 

@@ -13,9 +13,9 @@ from unmask.data.sources import find
 from unmask.data.staging import staged
 from unmask.errors import DataError
 from unmask.text.config import TokenizerConfig
-from unmask.text.folder import FILES
+from unmask.text.learn import train
+from unmask.text.saving import FILES
 from unmask.text.tokenizer import Tokenizer
-from unmask.text.train import train_wordpiece
 
 
 def learn(
@@ -26,13 +26,14 @@ def learn(
     *,
     overwrite: bool = False,
 ) -> tuple[Tokenizer, int]:
-    """Learns a WordPiece vocabulary and writes its folder; returns it and the number of rejects.
+    """Learns a vocabulary and writes its folder; returns it and the number of rejects.
 
     The folder appears whole or not at all. `paths` are those of `corpus.read`.
 
     Raises:
         DataError: Nothing to read, too many rejects, or no word in the text.
-        UsageError: The output is there already, or the vocabulary asked for is too small.
+        UsageError: The output is there already, the vocabulary asked for is too
+            small, or a setting has no effect on its kind.
         MachineError: The folder cannot be written.
     """
     output = Path(output)
@@ -42,7 +43,7 @@ def learn(
         with Rejects(reader.max_reject_rate, folder / REJECTS_FILE) as rejects:
             texts = read_sources(sources, reader, rejects)
             try:
-                learned = train_wordpiece(texts, config or TokenizerConfig())
+                learned = train(texts, config or TokenizerConfig())
             except DataError as error:
                 raise rejects.explain(error, output) from error
         learned.save(folder)

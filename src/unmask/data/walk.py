@@ -137,7 +137,7 @@ def _kind_of_ours(folder: Path, names: set[str]) -> str | None:
     """What a folder with these names in it is, if it is no text; None if it may be."""
     if "manifest.json" in names and is_corpus(folder):
         return "a corpus"
-    if "tokenizer.json" in names:
+    if "tokenizer.json" in names or names >= {"vocab.json", "merges.txt"}:
         return "a tokenizer or a model"
     if "metrics.jsonl" in names and any(
         name == "run.lock" or name.startswith("checkpoint-") for name in names

@@ -91,6 +91,9 @@ def candidate_ids(tokenizer: Tokenizer, candidates: Sequence[str]) -> list[int]:
     faults: list[str] = []
     for word in candidates:
         known = tokenizer.token_to_id(word)
+        if tokenizer.kind != "WordPiece":  # where the entry "Paris" is the end of a word
+            whole, _ = tokenizer.encode_words([word])
+            known = int(whole[0]) if len(whole) == 1 else known
         pieces = tokenizer.encode(word) if known is None else [known]
         if not pieces:
             faults.append(f"{word!r} is no token at all")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.history import read_history
 from unmask.errors import DataError, UsageError
+from unmask.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +43,11 @@ def enclose(bundle: Bundle, ids: list[int], place: str) -> list[int]:
     Raises:
         DataError: More tokens than the model has positions.
     """
-    special, limit = bundle.require_tokenizer().special, bundle.config.max_length
-    whole = [special.cls, *ids, special.sep]
+    tokenizer, limit = bundle.require_tokenizer(), bundle.config.max_length
+    whole: list[int] = tokenizer.layout.single(ids).tolist()
     if len(whole) > limit:
         raise DataError(
-            f"{place}: has {len(whole)} tokens with [CLS] and [SEP]; this model reads at most "
+            f"{place}: has {len(whole)} tokens with {_around(tokenizer)}; this model reads at most "
             f"{limit}. Nothing is cut silently: shorten the text, or split it into several."
         )
     return whole
@@ -56,24 +57,30 @@ def warn_of(bundle: Bundle, sequences: Sequence[list[int]]) -> None:
     """Logs what the model cannot read well in these sequences: a warning a kind, not one a text."""
     if not sequences:
         return
+    tokenizer = bundle.require_tokenizer()
     longest = max(map(len, sequences))
     trained = read_history(bundle.folder).sequence_length
     if trained is not None and longest > trained:
         logger.warning(
             "%s was trained on sequences of up to %d tokens, and the longest text has %d with "
-            "[CLS] and [SEP]: positions that were never trained make its answers worse. Shorten "
+            "%s: positions that were never trained make its answers worse. Shorten "
             "the text, or split it.",
             bundle.name,
             trained,
             longest,
+            _around(tokenizer),
         )
-    unknown = bundle.require_tokenizer().special.unk
+    unknown = tokenizer.special.unk
     num_unknown = sum(ids.count(unknown) for ids in sequences)
     if num_unknown:
         logger.warning(
             "%d of %d tokens of the text are unknown to %s (%s): it cannot tell what stands there.",
             num_unknown,
-            sum(len(ids) - 2 for ids in sequences),
+            sum(len(ids) - tokenizer.layout.single_cost for ids in sequences),
             bundle.name,
-            bundle.require_tokenizer().special_tokens.unk,
+            tokenizer.special_tokens.unk,
         )
+
+
+def _around(tokenizer: Tokenizer) -> str:
+    return f"{tokenizer.special_tokens.cls} and {tokenizer.special_tokens.sep}"

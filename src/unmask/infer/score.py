@@ -49,6 +49,7 @@ def score(bundle: Bundle, texts: Sequence[str]) -> list[Score]:
     tokenizer = bundle.require_tokenizer()
     mask = tokenizer.require_mask()
     sequences: list[list[int]] = []
+    before, after = len(tokenizer.layout.start), len(tokenizer.layout.end)
     for i, text in enumerate(texts):
         ids = tokenizer.encode(text)
         if not ids:
@@ -59,7 +60,7 @@ def score(bundle: Bundle, texts: Sequence[str]) -> list[Score]:
 
     summands: list[list[float]] = [[] for _ in texts]
     with answering(bundle.model):
-        for members, logits in answers(bundle, _masked_copies(sequences, mask)):
+        for members, logits in answers(bundle, _masked_copies(sequences, mask, before, after)):
             hidden = [sequences[cloze.text][cloze.asked[0]] for cloze in members]
             targets = torch.tensor(hidden, device=logits.device)[:, None]  # (M, 1)
             found = logits.log_softmax(dim=-1).gather(1, targets).squeeze(1)  # (M,)
@@ -67,7 +68,11 @@ def score(bundle: Bundle, texts: Sequence[str]) -> list[Score]:
                 summands[cloze.text].append(value)
 
     return [
-        _score(text, [tokenizer.id_to_token(i) for i in sequence[1:-1]], values)
+        _score(
+            text,
+            [tokenizer.id_to_token(i) for i in sequence[before : len(sequence) - after]],
+            values,
+        )
         for text, sequence, values in zip(texts, sequences, summands, strict=True)
     ]
 
@@ -83,13 +88,15 @@ def _warn_of_masks(texts: Sequence[str], mask_token: str) -> None:
         )
 
 
-def _masked_copies(sequences: Sequence[list[int]], mask: int) -> Iterator[Cloze]:
-    """A copy for each token but the first and last, made when its batch is due: a text of T
-    tokens has T of them, together T squared ids.
+def _masked_copies(
+    sequences: Sequence[list[int]], mask: int, before: int, after: int
+) -> Iterator[Cloze]:
+    """A copy for each token but the special ones at the ends, made when its batch is due: a text
+    of T tokens has T of them, together T squared ids.
     """
     for text in sorted(range(len(sequences)), key=lambda i: len(sequences[i])):
         whole = sequences[text]
-        for position in range(1, len(whole) - 1):
+        for position in range(before, len(whole) - after):
             yield Cloze(text, [*whole[:position], mask, *whole[position + 1 :]], [position])
 
 

@@ -275,3 +275,26 @@ class Evaluate(BaseModel):
     with, or 128 where that is not known."""
     num_sequences: int | None = Field(default=None, ge=1)
     """Most sequences measured, drawn from all over the text; without it all."""
+
+
+class Extend(BaseModel):
+    """How a pretrained model's vocabulary is made to fit a domain's text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    num_words: int = Field(default=1000, ge=1, le=1_000_000)
+    """Most words that get a token of their own: the most frequent that cost several."""
+    min_frequency: int = Field(default=5, ge=1)
+    """Occurrences in the text below which a word is not added."""
+    retrain: bool = False
+    """Learns a whole new vocabulary of the model's kind instead of adding words."""
+    vocab_size: int | None = Field(default=None, ge=6, le=2**24)
+    """Entries of the new vocabulary, with `retrain`; without it as many as before."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.retrain and {"num_words", "min_frequency"} & self.model_fields_set:
+            raise ValueError("retrain learns pieces, not words: drop num_words and min_frequency")
+        if self.vocab_size is not None and not self.retrain:
+            raise ValueError("vocab_size is for a new vocabulary: set retrain too, or drop it")
+        return self

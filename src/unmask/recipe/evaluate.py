@@ -64,7 +64,7 @@ def evaluate(
     past = read_history(bundle.folder)
     length = _sequence_length(config, bundle, past)
     with _opened(Path(data), tokenizer) as (shards, num_rejects):
-        if shards.num_tokens < length - 2:
+        if shards.num_tokens < length - tokenizer.layout.single_cost:
             raise DataError(
                 f"{data}: has {shards.num_tokens} tokens, too few for one sequence of {length}; "
                 "give more text, or a shorter --sequence-length."

@@ -204,17 +204,9 @@ def sequences(
     seed: int = 0,
 ) -> Source:
     """Sequences of these documents: pieces of them, or pairs of a kind, which `seed` decides."""
-    special = tokenizer.special
     if pairs is None:
-        return Chunks(shards, documents, sequence_length, cls_id=special.cls, sep_id=special.sep)
-    return pairs(
-        shards,
-        documents,
-        sequence_length,
-        cls_id=special.cls,
-        sep_id=special.sep,
-        seed=seed,
-    )
+        return Chunks(shards, documents, sequence_length, tokenizer.layout)
+    return pairs(shards, documents, sequence_length, tokenizer.layout, seed=seed)
 
 
 def held_out_batches(

@@ -150,15 +150,15 @@ class Classification:
         for example in examples:
             self._require_like_training(example)
         longest = min(longest, self.config.max_length or longest)
-        stride, special = self.config.stride, tokenizer.special
+        stride, layout = self.config.stride, tokenizer.layout
         first = encode_texts([example.text for example in examples], tokenizer)
         second = encode_texts([example.text_pair or "" for example in examples], tokenizer)
         encoded: list[list[Window]] = []
         for example, a, b in zip(examples, first, second, strict=True):
             windows = (
-                single(a, special, longest, stride)
+                single(a, layout, longest, stride)
                 if example.text_pair is None
-                else pair(a, b, special, longest, stride)
+                else pair(a, b, layout, longest, stride)
             )
             labels = {} if example.label is None else {_TERM: self.targets.row(example)}
             encoded.append([replace(window, labels=labels) for window in windows])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.data.windows import Window
-from unmask.text.special import SpecialIds
+from unmask.text.layout import Layout
 from unmask.text.tokenizer import Tokenizer
 
 Ids = NDArray[np.int64]
@@ -35,36 +35,38 @@ def spans(length: int, room: int, stride: int) -> Iterator[tuple[int, int]]:
         start = stop - stride
 
 
-def single(ids: Ids, special: SpecialIds, longest: int, stride: int) -> list[Window]:
+def single(ids: Ids, layout: Layout, longest: int, stride: int) -> list[Window]:
     """`[CLS]` text `[SEP]`, as often as the text needs."""
     return [
-        _window(special, ids[start:stop]) for start, stop in spans(len(ids), longest - 2, stride)
+        _window(layout, ids[start:stop])
+        for start, stop in spans(len(ids), longest - layout.single_cost, stride)
     ]
 
 
-def pair(first: Ids, second: Ids, special: SpecialIds, longest: int, stride: int) -> list[Window]:
+def pair(first: Ids, second: Ids, layout: Layout, longest: int, stride: int) -> list[Window]:
     """`[CLS]` first `[SEP]` second `[SEP]`; where both do not fit, the longer one is windowed.
 
     The shorter one stays whole in every window, unless it has more than half the room, to which
     it is cut then.
     """
-    room = longest - 3
+    room = longest - layout.pair_cost
     if len(first) + len(second) <= room:
-        return [_window(special, first, second)]
+        return [_window(layout, first, second)]
     if len(first) >= len(second):
         second = second[: room // 2]
         return [
-            _window(special, first[start:stop], second)
+            _window(layout, first[start:stop], second)
             for start, stop in spans(len(first), room - len(second), stride)
         ]
     first = first[: room // 2]
     return [
-        _window(special, first, second[start:stop])
+        _window(layout, first, second[start:stop])
         for start, stop in spans(len(second), room - len(first), stride)
     ]
 
 
-def _window(special: SpecialIds, first: Ids, second: Ids | None = None) -> Window:
-    cls, sep = np.array([special.cls]), np.array([special.sep])
-    tail = [] if second is None else [second, sep]
-    return Window(np.concatenate([cls, first, sep, *tail]), len(first) + 2)
+def _window(layout: Layout, first: Ids, second: Ids | None = None) -> Window:
+    if second is None:
+        whole = layout.single(first)
+        return Window(whole, len(whole))
+    return Window(layout.pair(first, second), len(layout.opening(first)))

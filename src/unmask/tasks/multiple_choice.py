@@ -22,7 +22,7 @@ from unmask.tasks.losses import cross_entropy, widened
 from unmask.tasks.metrics import calibration
 from unmask.tasks.metrics.resampling import Bootstrap, Interval, mean_interval
 from unmask.tasks.task import Outputs, Prediction, Term
-from unmask.text.special import SpecialIds
+from unmask.text.layout import Layout
 from unmask.text.tokenizer import Tokenizer
 
 _TERM = "choice"
@@ -129,7 +129,7 @@ class MultipleChoice:
             several = [next(choices) for _ in example.choices]
             label = None if example.label is None else _label(example)
             text, stride = next(texts), self.config.stride
-            encoded.append(_groups(text, several, label, tokenizer.special, longest, stride))
+            encoded.append(_groups(text, several, label, tokenizer.layout, longest, stride))
         return encoded
 
     def results(self, outputs: Outputs, _batch: Batch, /) -> list[NDArray[np.float32]]:
@@ -201,23 +201,23 @@ def _groups(
     text: Ids,
     choices: Sequence[Ids],
     label: int | None,
-    ids: SpecialIds,
+    layout: Layout,
     longest: int,
     stride: int,
 ) -> list[Window]:
     """The windows of the text, each with all choices in their order."""
-    room = longest - 3
+    room = longest - layout.pair_cost
     most = max(map(len, choices))
     if len(text) + most > room:
         choices = [choice[: room // 2] for choice in choices]
         most = min(most, room // 2)
     windows: list[Window] = []
     for start, stop in spans(len(text), room - most, stride):
-        head = np.concatenate([[ids.cls], text[start:stop], [ids.sep]])
+        num_first = len(layout.opening(text[start:stop]))
         for i, choice in enumerate(choices):
             labels = {} if label is None else {_TERM: np.array([label][: i == 0], dtype=np.int64)}
-            tokens = np.concatenate([head, choice, [ids.sep]])
-            windows.append(Window(tokens, len(head), labels, group_size=len(choices)))
+            tokens = layout.pair(text[start:stop], choice)
+            windows.append(Window(tokens, num_first, labels, group_size=len(choices)))
     return windows
 
 

@@ -124,7 +124,7 @@ class QuestionAnswering:
         others it is `[CLS]`, also where every question has an answer (`run_squad.py`).
         """
         longest = min(longest, self.config.max_length or longest)
-        most = question_room(longest, self.config.max_question_length)
+        most = question_room(longest, self.config.max_question_length, tokenizer.layout)
         questions = encode_texts([example.question for example in examples], tokenizer)
         contexts = encode_contexts((example.context for example in examples), tokenizer)
         encoded: list[list[Window]] = []
@@ -133,8 +133,8 @@ class QuestionAnswering:
             answer: Span | None = NO_SPAN if example.is_impossible else None
             if example.answers:
                 answer = token_span(context.places, example.answers[0])
-            special, stride = tokenizer.special, self.config.stride
-            encoded.append(windows_of(question[:most], context, answer, special, longest, stride))
+            layout, stride = tokenizer.layout, self.config.stride
+            encoded.append(windows_of(question[:most], context, answer, layout, longest, stride))
         self._warn_of_cut(sum(len(question) > most for question in questions), len(examples), most)
         return encoded
 

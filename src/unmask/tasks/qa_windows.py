@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from unmask.data.labelled.examples import Answer
 from unmask.data.windows import Window
 from unmask.tasks.encoding import Ids, spans
-from unmask.text.normalise import replace_surrogates
-from unmask.text.special import SpecialIds
+from unmask.text.layout import Layout
 from unmask.text.tokenizer import Tokenizer
 
 NOWHERE = -1
@@ -39,12 +38,20 @@ def encode_contexts(texts: Iterable[str], tokenizer: Tokenizer) -> dict[str, Con
     """The tokens of contexts by their text, each encoded once however often it comes."""
     found: dict[str, Context] = {}
     for chunk in _chunks(dict.fromkeys(texts)):
-        safe = [replace_surrogates(text) for text in chunk]
-        encodings = tokenizer.backend.encode_batch(safe, add_special_tokens=False)
-        for text, encoding in zip(chunk, encodings, strict=True):
-            places = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-            found[text] = Context(np.array(encoding.ids, dtype=np.int64), places)
+        for text, encoded in zip(chunk, tokenizer.encode_many_with_offsets(chunk), strict=True):
+            places = np.array(encoded.offsets, dtype=np.int64).reshape(-1, 2)
+            if tokenizer.kind != "WordPiece":
+                places = _without_blanks(places, text)
+            found[text] = Context(np.array(encoded.ids, dtype=np.int64), places)
     return found
+
+
+def _without_blanks(places: NDArray[np.int64], text: str) -> NDArray[np.int64]:
+    """The places without the white space that some tokenizers count to the word after it."""
+    for place in places:
+        while place[0] < place[1] - 1 and text[place[0]].isspace():
+            place[0] += 1
+    return places
 
 
 def token_span(places: NDArray[np.int64], answer: Answer) -> Span:
@@ -59,16 +66,16 @@ def token_span(places: NDArray[np.int64], answer: Answer) -> Span:
     return (first, stop - 1) if first < stop else NO_SPAN
 
 
-def question_room(longest: int, max_length: int) -> int:
+def question_room(longest: int, max_length: int, layout: Layout) -> int:
     """Most tokens of a question: `max_length`, and at most half of what a window holds."""
-    return min(max_length, (longest - 3) // 2)
+    return min(max_length, (longest - layout.pair_cost) // 2)
 
 
 def windows_of(
     question: Ids,
     context: Context,
     answer: Span | None,
-    special: SpecialIds,
+    layout: Layout,
     longest: int,
     stride: int,
 ) -> list[Window]:
@@ -78,13 +85,13 @@ def windows_of(
     The labels `start` and `end` are positions in the window: those of the `answer`, whose tokens
     are counted in the context, or of `[CLS]` unless it is wholly inside. None gives no labels.
     """
-    head = np.concatenate([[special.cls], question, [special.sep]])
-    room = longest - len(head) - 1
+    head = layout.opening(question)
+    room = longest - len(head) - len(layout.end)
     windows: list[Window] = []
     for start, stop in spans(len(context.ids), room, stride):
-        input_ids = np.concatenate([head, context.ids[start:stop], [special.sep]])
+        input_ids = layout.pair(question, context.ids[start:stop])
         places = np.full((len(input_ids), 2), NOWHERE, dtype=np.int64)
-        places[len(head) : -1] = context.places[start:stop]
+        places[len(head) : len(head) + stop - start] = context.places[start:stop]
         labels: dict[str, NDArray[np.generic]] = {}
         if answer is not None:
             is_inside = start <= answer[0] and answer[1] < stop

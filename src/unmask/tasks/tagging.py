@@ -121,7 +121,7 @@ class Tagging:
         longest = min(longest, self.config.max_length or longest)
         encoded: list[list[Window]] = []
         for example, words in zip(examples, encode_words(examples, tokenizer), strict=True):
-            parts = windows(words, tokenizer.special, longest, self.config.stride)
+            parts = windows(words, tokenizer.layout, longest, self.config.stride)
             numbers = self._numbers(example)
             encoded.append([self._labelled(part, numbers) for part in parts])
         return encoded

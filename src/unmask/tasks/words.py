@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import pre_tokenizers
 
 from unmask.batch import IGNORED
 from unmask.data.labelled.examples import TaggedExample
+from unmask.text.layout import Layout
 from unmask.text.normalise import replace_surrogates
-from unmask.text.special import SpecialIds
 from unmask.text.tokenizer import Tokenizer
 
 Ids = NDArray[np.int64]
@@ -59,7 +60,7 @@ def encode_words(examples: Sequence[TaggedExample], tokenizer: Tokenizer) -> lis
     if not examples:
         return []
     texts = [example.text[start:end] for example in examples for start, end in example.words]
-    found, sizes = tokenizer.encode_bulk(texts)
+    found, sizes = tokenizer.encode_words(texts)
     is_empty = sizes == 0
     ids = np.insert(found.astype(np.int64), np.cumsum(sizes)[is_empty], tokenizer.special.unk)
     sizes = np.where(is_empty, 1, sizes)
@@ -69,14 +70,14 @@ def encode_words(examples: Sequence[TaggedExample], tokenizer: Tokenizer) -> lis
     return [Words(*part) for part in parts]
 
 
-def windows(words: Words, special: SpecialIds, longest: int, stride: int) -> list[WordWindow]:
+def windows(words: Words, layout: Layout, longest: int, stride: int) -> list[WordWindow]:
     """Windows of at most `longest` tokens, neighbours sharing at most `stride`; at least one.
 
     Each word is judged in one window: where the lesser of its contexts on both sides, counted in
     tokens of the window, is greatest; the earlier one if they are equal. A word that no window
     holds is cut. At most half of a window is shared.
     """
-    room = longest - 2
+    room = longest - layout.single_cost
     stride = min(stride, room // 2)
     words = words.cut(room)
     ends = np.cumsum(words.sizes)
@@ -84,7 +85,7 @@ def windows(words: Words, special: SpecialIds, longest: int, stride: int) -> lis
     spans = list(_spans(starts, ends, room, stride))
     judge = _judges(starts, ends, spans)
     return [
-        _window(words, starts, special, first, last, judge[first:last] == number)
+        _window(words, starts, layout, first, last, judge[first:last] == number)
         for number, (first, last) in enumerate(spans)
     ]
 
@@ -92,12 +93,16 @@ def windows(words: Words, special: SpecialIds, longest: int, stride: int) -> lis
 def words_of(text: str, tokenizer: Tokenizer) -> tuple[tuple[int, int], ...]:
     """Where the words of a text are, in code points: first and past-the-last of each.
 
-    By the tokenizer's own splitting at white space and punctuation, and of CJK ideographs where it
-    sets them apart. Together they are all of the text but its white space.
+    By BERT's splitting at white space and punctuation, and of CJK ideographs where a WordPiece
+    tokenizer sets them apart. Together they are all of the text but its white space. The other
+    kinds' own splitting leaves punctuation at its word or a blank before it, which no labelled
+    data does.
     """
     backend = tokenizer.backend
-    spans = [span for _, span in backend.pre_tokenizer.pre_tokenize_str(replace_surrogates(text))]
-    if text.isascii() or backend.normalizer is None:
+    is_wordpiece = tokenizer.kind == "WordPiece"
+    splitter = backend.pre_tokenizer if is_wordpiece else pre_tokenizers.BertPreTokenizer()
+    spans = [span for _, span in splitter.pre_tokenize_str(replace_surrogates(text))]
+    if not is_wordpiece or text.isascii() or backend.normalizer is None:
         return tuple(spans)
     normalise = backend.normalizer.normalize_str
     found: list[tuple[int, int]] = []
@@ -146,7 +151,7 @@ def _judges(starts: Ids, ends: Ids, spans: Sequence[tuple[int, int]]) -> Ids:
 def _window(
     words: Words,
     starts: Ids,
-    special: SpecialIds,
+    layout: Layout,
     first: int,
     last: int,
     is_judged: NDArray[np.bool_],
@@ -155,11 +160,9 @@ def _window(
     begin = starts[first] if first < last else 0
     inner = words.ids[begin : begin + sizes.sum()]
     marks = np.where(is_judged, np.arange(first, last), IGNORED)
-    outside = np.array([IGNORED])
-    is_first = np.zeros(len(inner) + 2, dtype=np.bool_)
-    is_first[starts[first:last] - begin + 1] = marks != IGNORED
-    return WordWindow(
-        np.concatenate(([special.cls], inner, [special.sep])),
-        np.concatenate((outside, np.repeat(marks, sizes), outside)),
-        is_first,
-    )
+    input_ids, before = layout.single(inner), len(layout.start)
+    owners = np.full(len(input_ids), IGNORED, dtype=np.int64)
+    owners[before : before + len(inner)] = np.repeat(marks, sizes)
+    is_first = np.zeros(len(input_ids), dtype=np.bool_)
+    is_first[starts[first:last] - begin + before] = marks != IGNORED
+    return WordWindow(input_ids, owners, is_first)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class TokenizerConfig(BaseModel):
-    """How text is normalised and how its WordPiece vocabulary is learned."""
+    """How text is normalised and how its vocabulary is learned."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    kind: Literal["wordpiece", "bpe", "unigram"] = "wordpiece"
+    """What pieces are: `wordpiece` with BERT's special tokens (BERT, ELECTRA, DistilBERT), `bpe`
+    over bytes with RoBERTa's (RoBERTa, ModernBERT), `unigram` with ALBERT's (ALBERT, DeBERTa)."""
     vocab_size: int = Field(default=30522, ge=6, le=2**24)
     """Entries asked for, special tokens and single characters included (30522: BERT uncased)."""
     lowercase: bool = True

@@ -1,24 +1,40 @@
-"""A tokenizer on disk, in Hugging Face's layout: tokenizer.json, or vocab.txt and settings."""
+"""A tokenizer on disk, in any layout of Hugging Face's that encoders come in."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer
 
-from unmask.errors import DataError, writing
+from unmask.errors import DataError
+from unmask.text import unigram
+from unmask.text.byte_level import build_byte_level, enclose_as_roberta
 from unmask.text.config import TokenizerConfig
-from unmask.text.special import SpecialTokens
-from unmask.text.wordpiece import CONTINUATION, build
+from unmask.text.files import (
+    flag,
+    guarded,
+    merges_of_lines,
+    parse_object,
+    read_text,
+    require_no_gap,
+    settings_of,
+    vocabulary_of_lines,
+    vocabulary_of_object,
+)
+from unmask.text.kinds import kind_of
+from unmask.text.sentencepiece_model import read_model
+from unmask.text.special import ROBERTA, SpecialTokens
+from unmask.text.wordpiece import build
 
-FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
-"""What a tokenizer is saved as."""
+SENTENCEPIECE = ("sentencepiece.bpe.model", "spiece.model", "spm.model")
+"""What XLM-RoBERTa, ALBERT and DeBERTa-v2 call their model files."""
+SOURCES = ("tokenizer.json", "vocab.txt", "vocab.json", *SENTENCEPIECE)
+"""What a tokenizer is read from, the first that is there."""
+BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
+"""What is read together with one of them."""
 
-_Made = TypeVar("_Made")
 _ENDLESS = 10**9
 """Lengths from here on mean "none": transformers writes 1e30 for a missing limit."""
 
@@ -37,55 +53,40 @@ class Stored:
 
 
 def read(path: Path) -> Stored:
-    """Reads a folder (tokenizer.json first, then vocab.txt) or one of these files.
+    """Reads a folder (the first of `SOURCES` in it) or one of these files.
 
     Raises:
-        DataError: Nothing there, or something that is not a WordPiece tokenizer.
+        DataError: Nothing there, or something that is no tokenizer of an encoder.
     """
     file = _file(path)
-    settings = _settings(file.parent)
+    settings = settings_of(file.parent)
     place = str(file)
-    if file.suffix == ".json":
-        backend = _backend(_text(file), place)
-        special = SpecialTokens.from_settings(settings, place)
-        special = SpecialTokens(
-            special.pad, backend.model.unk_token, special.cls, special.sep, special.mask
-        )
-    else:
-        special = SpecialTokens.from_settings(settings, place)
-        vocabulary = _vocabulary(_text(file), place)
-        config = _config(settings, str(file.parent / "tokenizer_config.json"))
-        backend = guarded(place, lambda: build(vocabulary, config, special))
+    made = guarded(place, lambda: _read(file, settings))
     length = settings.get("model_max_length")
     has_limit = isinstance(length, int) and 0 < length < _ENDLESS
     closes_spaces = settings.get("clean_up_tokenization_spaces") is True
-    return Stored(backend, special, length if has_limit else None, place, closes_spaces)
+    return Stored(*made, length if has_limit else None, place, closes_spaces)
 
 
-def guarded(place: str, make: Callable[[], _Made]) -> _Made:
-    """Calls into `tokenizers`, whose errors are bare `Exception`s or Rust panics.
-
-    Raises:
-        DataError: Whatever it raised; a panic derives from BaseException.
-    """
-    try:
-        return make()
-    except (KeyboardInterrupt, SystemExit, MemoryError, DataError):
-        raise
-    except BaseException as error:
-        raise DataError(
-            f"{place}: not a tokenizer that `tokenizers` can use ({str(error)[:200]}). "
-            "Expected a WordPiece tokenizer.json or a vocab.txt with one token a line."
-        ) from error
+def _read(file: Path, settings: dict[str, Any]) -> tuple[Tokenizer, SpecialTokens]:
+    if file.suffix == ".txt":
+        return _of_lines(file, settings)
+    if file.suffix == ".model":
+        return _of_sentencepiece(file, settings)
+    text = read_text(file)
+    if file.name == "vocab.json":
+        return _of_merges(file, text, settings)
+    return _whole(text, str(file), settings)
 
 
 def _file(path: Path) -> Path:
     if path.is_dir():
-        for name in ("tokenizer.json", "vocab.txt"):
+        for name in SOURCES:
             if (path / name).is_file():
                 return path / name
         raise DataError(
-            f"{path}: no tokenizer here; expected tokenizer.json or vocab.txt. "
+            f"{path}: no tokenizer here; expected tokenizer.json or vocab.txt, vocab.json with "
+            f"merges.txt, or a SentencePiece model ({', '.join(SENTENCEPIECE)}). "
             "Train one with `unmask tokenizer TEXT --output DIR`."
         )
     if not path.is_file():
@@ -96,36 +97,124 @@ def _file(path: Path) -> Path:
     return path
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")  # line ends become \n here
-    except UnicodeDecodeError as error:
+# --- one file for everything
+
+
+def _whole(text: str, place: str, settings: dict[str, Any]) -> tuple[Tokenizer, SpecialTokens]:
+    model = parse_object(text, place).get("model")
+    kind = model.get("type", "WordPiece") if isinstance(model, dict) else None
+    if kind not in ("WordPiece", "BPE", "Unigram"):
         raise DataError(
-            f"{file}: byte {error.start} is not UTF-8; expected UTF-8 text. Convert the file."
-        ) from error
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}).") from error
+            f"{place}: the model is `{kind}`; expected WordPiece, byte-level BPE or Unigram, the "
+            "kinds that encoders come with."
+        )
+    backend = Tokenizer.from_str(text)
+    if kind_of(backend) is None:
+        raise DataError(
+            f"{place}: the model is `{type(backend.model).__name__}` without a byte-level "
+            "splitter; expected WordPiece, byte-level BPE or Unigram."
+        )
+    vocabulary = backend.get_vocab(with_added_tokens=True)
+    require_no_gap(vocabulary.values(), place)
+    special = SpecialTokens.from_settings(settings, place, vocabulary)
+    assert isinstance(model, dict)
+    unknown = model.get("unk_token")
+    if kind == "Unigram":
+        unknown = backend.id_to_token(model["unk_id"]) if model.get("unk_id") is not None else None
+    if unknown is not None:
+        special = SpecialTokens(special.pad, unknown, special.cls, special.sep, special.mask)
+    return backend, special
 
 
-def _object(text: str, place: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except RecursionError as error:
-        raise DataError(f"{place}: nested too deeply for a tokenizer's file.") from error
-    except ValueError as error:
-        raise DataError(f"{place}: broken JSON ({error}). Copy the file again.") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{place}: holds a JSON {type(value).__name__}; expected an object.")
-    return value
+# --- a vocabulary, and the rest by the family
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    """special_tokens_map.json overlaid by tokenizer_config.json, where they are there."""
-    merged: dict[str, Any] = {}
-    for name in ("special_tokens_map.json", "tokenizer_config.json"):
-        if (folder / name).is_file():
-            merged |= _object(_text(folder / name), str(folder / name))
-    return merged
+def _of_lines(file: Path, settings: dict[str, Any]) -> tuple[Tokenizer, SpecialTokens]:
+    place = str(file)
+    vocabulary = vocabulary_of_lines(read_text(file), place)
+    special = SpecialTokens.from_settings(settings, place, vocabulary)
+    config = _config(settings, str(file.parent / "tokenizer_config.json"))
+    backend = build(vocabulary, config, special)
+    if special.sep == ROBERTA.sep:  # MPNet
+        enclose_as_roberta(backend, special, add_prefix_space=False, trim_offsets=True)
+    return backend, special
+
+
+def _of_merges(file: Path, text: str, settings: dict[str, Any]) -> tuple[Tokenizer, SpecialTokens]:
+    place, beside = str(file), file.parent / "merges.txt"
+    vocabulary = vocabulary_of_object(text, place)
+    if not beside.is_file():
+        raise DataError(
+            f"{place}: there is no merges.txt beside it; byte-level BPE needs both files. Copy it "
+            "from where the vocabulary came from."
+        )
+    merges = merges_of_lines(read_text(beside), vocabulary, str(beside))
+    at = str(file.parent / "tokenizer_config.json")
+    prefix = flag(settings, "add_prefix_space", False, at)
+    backend = build_byte_level(vocabulary, merges, add_prefix_space=prefix)
+    _add_tokens(backend, file.parent)
+    special = SpecialTokens.from_settings(settings, place, backend.get_vocab())
+    if special.sep == ROBERTA.sep:
+        trim = flag(settings, "trim_offsets", True, at)
+        enclose_as_roberta(backend, special, add_prefix_space=prefix, trim_offsets=trim)
+    return backend, special
+
+
+def _of_sentencepiece(file: Path, settings: dict[str, Any]) -> tuple[Tokenizer, SpecialTokens]:
+    place = str(file)
+    at = str(file.parent / "tokenizer_config.json")
+    model = read_model(file)
+    family = _family(file, settings)
+    special = SpecialTokens.from_settings(settings, place, [piece.text for piece in model.pieces])
+    chosen = unigram.UnigramSettings(
+        lowercase=flag(settings, "do_lower_case", family == "albert", at),
+        keep_accents=flag(settings, "keep_accents", False, at),
+        split_by_punct=flag(settings, "split_by_punct", False, at),
+    )
+    if family == "xlm-roberta":
+        names = {f"{role}_token": text for role, text in vars(ROBERTA).items()}
+        special = SpecialTokens.from_settings(names | settings, place)
+        backend = unigram.xlm_roberta(model, chosen, special)
+    else:
+        backend = (unigram.albert if family == "albert" else unigram.deberta_v2)(model, chosen)
+    _add_tokens(backend, file.parent)
+    if special.mask is not None and backend.token_to_id(special.mask) is None:
+        backend.add_special_tokens([AddedToken(special.mask, normalized=False)])
+    return backend, special
+
+
+_FAMILIES = {"sentencepiece.bpe.model": "xlm-roberta", "spiece.model": "albert"}
+
+
+def _family(file: Path, settings: dict[str, Any]) -> str:
+    """Whose way of normalising a SentencePiece model is for."""
+    named = str(settings.get("tokenizer_class", "")).lower()
+    for family in ("xlm-roberta", "albert", "deberta-v2"):
+        if named.startswith(family.replace("-", "")):
+            return family
+    return _FAMILIES.get(file.name, "deberta-v2")
+
+
+def _add_tokens(backend: Tokenizer, folder: Path) -> None:
+    """Adds what added_tokens.json has beyond the vocabulary, by their ids.
+
+    Raises:
+        DataError: Ids that do not go on where the vocabulary ends.
+    """
+    file = folder / "added_tokens.json"
+    if not file.is_file():
+        return
+    added = parse_object(read_text(file), str(file))
+    for token, i in sorted(added.items(), key=lambda item: str(item[1]).zfill(12)):
+        known = backend.token_to_id(token)
+        size = backend.get_vocab_size()
+        if known != i and (known is not None or i != size):
+            expected = known if known is not None else size
+            raise DataError(
+                f"{file}: `{token}` has the id {i!r:.80}; expected {expected}, after the "
+                "vocabulary's own and those before it."
+            )
+        backend.add_tokens([AddedToken(token, normalized=False, special=True)])
 
 
 def _config(settings: dict[str, Any], place: str) -> TokenizerConfig:
@@ -134,97 +223,7 @@ def _config(settings: dict[str, Any], place: str) -> TokenizerConfig:
         "strip_accents": "strip_accents",
         "tokenize_chinese_chars": "split_chinese_characters",
     }
-    given = {names[key]: settings[key] for key in names if settings.get(key) is not None}
     for key in names:
-        if not isinstance(settings.get(key), bool | None):
-            raise DataError(f"{place}: `{key}` is {settings[key]!r:.80}; expected true or false.")
+        flag(settings, key, True, place)
+    given = {names[key]: settings[key] for key in names if settings.get(key) is not None}
     return TokenizerConfig(**given)
-
-
-def _vocabulary(text: str, place: str) -> dict[str, int]:
-    """Token to id, the line number from 0; only \\n ends a line (tokens may hold U+2028)."""
-    lines = text.removesuffix("\n").split("\n")
-    vocabulary: dict[str, int] = {}
-    for i, token in enumerate(lines):
-        if not token.strip():
-            raise DataError(
-                f"{place}:{i + 1}: blank line; expected one token a line, because a token's line "
-                "is its id. Delete the line if it came in by mistake."
-            )
-        if token in vocabulary:
-            raise DataError(
-                f"{place}:{i + 1}: token `{token}` already stands on line "
-                f"{vocabulary[token] + 1}; a token's line is its id, so it may appear only once."
-            )
-        vocabulary[token] = i
-    return vocabulary
-
-
-def _backend(text: str, place: str) -> Tokenizer:
-    model = _object(text, place).get("model")
-    kind = model.get("type", "WordPiece") if isinstance(model, dict) else None
-    if kind != "WordPiece":
-        raise DataError(
-            f"{place}: the model is `{kind}`; only WordPiece (BERT's kind) is supported."
-        )
-    backend = guarded(place, lambda: Tokenizer.from_str(text))
-    if not isinstance(backend.model, models.WordPiece):
-        raise DataError(f"{place}: the model is not WordPiece, the only kind supported.")
-    ids = sorted(backend.get_vocab(with_added_tokens=True).values())
-    gap = next((i for i, found in enumerate(ids) if i != found), None)
-    if gap is not None:
-        raise DataError(
-            f"{place}: the vocabulary of {len(ids)} entries has no id {gap}; expected the ids "
-            f"0..{len(ids) - 1}, each once."
-        )
-    return backend
-
-
-def write(
-    path: Path,
-    backend: Tokenizer,
-    special: SpecialTokens,
-    model_max_length: int | None,
-    *,
-    closes_spaces: bool,
-) -> None:
-    """Writes the `FILES`.
-
-    Raises:
-        MachineError: The folder cannot be written.
-    """
-    names = {f"{role}_token": text for role, text in vars(special).items() if text is not None}
-    settings: dict[str, Any] = {"tokenizer_class": _transformers_class(backend), **names}
-    normalizer = backend.normalizer
-    if isinstance(normalizer, normalizers.BertNormalizer):
-        settings["do_lower_case"] = normalizer.lowercase
-        settings["strip_accents"] = normalizer.strip_accents
-        settings["tokenize_chinese_chars"] = normalizer.handle_chinese_chars
-    if model_max_length is not None:
-        settings["model_max_length"] = model_max_length
-    if closes_spaces:
-        settings["clean_up_tokenization_spaces"] = True
-    tokens = sorted(backend.get_vocab().items(), key=lambda item: item[1])
-    texts = (
-        backend.to_str(pretty=True) + "\n",
-        json.dumps(settings, indent=2, sort_keys=True) + "\n",
-        json.dumps(names, indent=2, sort_keys=True) + "\n",
-        "".join(f"{token}\n" for token, _ in tokens),
-    )
-    with writing(path):
-        path.mkdir(parents=True, exist_ok=True)
-        for name, text in zip(FILES, texts, strict=True):
-            (path / name).write_text(text, encoding="utf-8", newline="\n")
-
-
-def _transformers_class(backend: Tokenizer) -> str:
-    """BertTokenizer builds its own parts from the settings, so only for those that it can say."""
-    normalizer = backend.normalizer
-    plain = (
-        isinstance(normalizer, normalizers.BertNormalizer)
-        and normalizer.clean_text
-        and isinstance(backend.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
-        and backend.model.continuing_subword_prefix == CONTINUATION
-        and backend.model.max_input_chars_per_word == models.WordPiece().max_input_chars_per_word
-    )
-    return "BertTokenizer" if plain else "PreTrainedTokenizerFast"

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
 from unmask.errors import DataError
+
+_USUAL = {
+    "pad": ("[PAD]", "<pad>"),
+    "unk": ("[UNK]", "<unk>"),
+    "cls": ("[CLS]", "<s>"),
+    "sep": ("[SEP]", "</s>"),
+    "mask": ("[MASK]", "<mask>"),
+}
+"""BERT's names and RoBERTa's; ALBERT and MPNet mix them."""
+_INSTEAD = {"cls": "bos_token", "sep": "eos_token"}
+"""The roles that enclose a text, where a tokenizer names no others."""
 
 
 @dataclass(frozen=True)
@@ -24,26 +35,33 @@ class SpecialTokens:
         return tuple(text for text in texts if text is not None)
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, object], place: str) -> SpecialTokens:
-        """Reads `pad_token`, `unk_token`, ... of a Hugging Face file, BERT's names by default.
+    def from_settings(
+        cls, settings: Mapping[str, object], place: str, vocabulary: Collection[str] = ()
+    ) -> SpecialTokens:
+        """Reads `pad_token`, `unk_token`, ... of a Hugging Face file.
+
+        What it leaves open is the first of the usual names that the vocabulary has, then
+        `bos_token` and `eos_token` for the two that enclose a text, then BERT's name.
 
         Raises:
             DataError: A name is neither a string nor an object with `content`.
         """
         names: dict[str, str] = {}
         for field in fields(cls):
-            value = settings.get(f"{field.name}_token")
-            if isinstance(value, Mapping):
-                value = value.get("content")
-            if value is None:
-                continue
-            if not isinstance(value, str) or not value:
-                raise DataError(
-                    f"{place}: `{field.name}_token` is {value!r:.80}; expected the token's text, "
-                    "or an object with `content`."
-                )
-            names[field.name] = value
+            role = field.name
+            usual = next((text for text in _USUAL[role] if text in vocabulary), None)
+            named = _text(settings, f"{role}_token", place)
+            instead = _text(settings, _INSTEAD[role], place) if role in _INSTEAD else None
+            found = named or usual or instead
+            if found is not None:
+                names[role] = found
         return cls(**names)
+
+
+ROBERTA = SpecialTokens("<pad>", "<unk>", "<s>", "</s>", "<mask>")
+"""As RoBERTa, XLM-RoBERTa and most byte-level vocabularies call them."""
+ALBERT = SpecialTokens("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")
+"""As ALBERT calls them."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +91,22 @@ class SpecialIds:
         if missing:
             raise DataError(
                 f"{place}: the vocabulary of {len(vocabulary)} entries lacks "
-                f"{', '.join(f'`{text}`' for text in missing)}; BERT needs padding, unknown, "
+                f"{', '.join(f'`{text}`' for text in missing)}; an encoder needs padding, unknown, "
                 "start and separator tokens. If they have other names, give them in "
                 'tokenizer_config.json ("unk_token": ...).'
             )
         mask = None if tokens.mask is None else vocabulary.get(tokens.mask)
         pad, unk, start, separator = (vocabulary[text] for text in needed)
         return cls(pad, unk, start, separator, mask)
+
+
+def _text(settings: Mapping[str, object], key: str, place: str) -> str | None:
+    value = settings.get(key)
+    if isinstance(value, Mapping):
+        value = value.get("content")
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise DataError(
+        f"{place}: `{key}` is {value!r:.80}; expected the token's text, or an object with "
+        "`content`."
+    )

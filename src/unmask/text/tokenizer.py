@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,11 +12,15 @@ import numpy.typing as npt
 from tokenizers import Tokenizer as Backend
 
 from unmask.errors import DataError
-from unmask.text import folder
+from unmask.text import folder, saving
 from unmask.text.bulk import BulkEncoder
-from unmask.text.normalise import replace_surrogates
+from unmask.text.enclosing import mark_special
+from unmask.text.fingerprint import fingerprint
+from unmask.text.kinds import Kind, continuations, kind_of, lowercases, needs_blank
+from unmask.text.layout import Layout, read_layout
+from unmask.text.normalise import close_spaces, replace_surrogates
+from unmask.text.reading import MaskReader, plain
 from unmask.text.special import SpecialIds, SpecialTokens
-from unmask.text.wordpiece import mark_special
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,8 @@ class Encoded:
     """Which word, counted from 0, each token is part of."""
 
 
-_CLOSED_SPACES = (
-    *((f" {mark}", mark) for mark in ".?!,"),
-    (" ' ", "'"),
-    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
-)
-"""In the order of transformers' `clean_up_tokenization`, which matters."""
-
-
 class Tokenizer:
-    """BERT's WordPiece tokenizer, read from and written to Hugging Face's files.
+    """A WordPiece, byte-level BPE or Unigram tokenizer, of Hugging Face's files.
 
     Special tokens that stand in a text are text like any other, so that no user can type a
     separator; `encode_with_mask` alone reads the mask token.
@@ -61,8 +55,16 @@ class Tokenizer:
         tokenizer_config.json sets `clean_up_tokenization_spaces`.
 
         Raises:
-            DataError: The vocabulary lacks a special token other than the mask.
+            DataError: A kind that no encoder here comes with, a vocabulary that lacks a special
+                token other than the mask, or special tokens that do not enclose texts.
         """
+        kind = kind_of(backend)
+        if kind is None:
+            raise DataError(
+                f"{place}: the model is `{type(backend.model).__name__}`; expected WordPiece, "
+                "byte-level BPE or Unigram, the kinds that encoders come with."
+            )
+        self.kind: Kind = kind
         backend.no_truncation()
         backend.no_padding()
         self.backend = backend
@@ -74,14 +76,16 @@ class Tokenizer:
         self.place = place
         self.closes_spaces = closes_spaces
         mark_special(backend, special, self.special)
+        self.layout: Layout = read_layout(backend, place)
+        """What stands around one text and around two."""
         backend.encode_special_tokens = True  # True: as text, not as the token
 
     @classmethod
     def load(cls, path: Path | str) -> Tokenizer:
-        """Reads a folder (tokenizer.json, else vocab.txt) or one of these files.
+        """Reads a folder, or one of its files: tokenizer.json, vocab.txt, vocab.json, *.model.
 
         Raises:
-            DataError: Nothing there, broken, not WordPiece, or without BERT's special tokens.
+            DataError: Nothing there, broken, of another kind, or without the special tokens.
         """
         stored = folder.read(Path(path))
         return cls(
@@ -99,11 +103,12 @@ class Tokenizer:
 
     def save(self, path: Path | str) -> None:
         """Writes the files that `load` and transformers' AutoTokenizer read, equal ids in both."""
-        folder.write(
+        saving.write(
             Path(path),
             self.backend,
             self.special_tokens,
             self.model_max_length,
+            self.layout == Layout.bert(self.special.cls, self.special.sep),
             closes_spaces=self.closes_spaces,
         )
 
@@ -137,28 +142,19 @@ class Tokenizer:
     @property
     def lowercase(self) -> bool:
         """Whether text is lower-cased before it is split."""
-        return bool(getattr(self.backend.normalizer, "lowercase", False))
+        return lowercases(self.backend)
 
     @cached_property
     def sha256(self) -> str:
         """A hash of all that decides the ids; the same after saving and loading."""
-        parts = json.loads(self.backend.to_str())
-        kept = {key: parts[key] for key in ("normalizer", "pre_tokenizer", "model", "added_tokens")}
-        kept["special"] = self.special_tokens.all()
-        canonical = json.dumps(kept, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        usual = Layout.bert(self.special.cls, self.special.sep)
+        layout = None if self.layout == usual else self.layout
+        return fingerprint(self.backend, self.special_tokens.all(), layout)
 
     @cached_property
     def is_continuation(self) -> npt.NDArray[np.bool_]:
-        """(V,) bool, True for pieces that continue a word ("##...")."""
-        prefix = self.backend.model.continuing_subword_prefix
-        flags = np.zeros(self.vocab_size, dtype=np.bool_)
-        pieces = [i for token, i in self.backend.get_vocab().items() if token.startswith(prefix)]
-        flags[pieces] = True
-        alone = self.backend.token_to_id(prefix)
-        if alone is not None:
-            flags[alone] = False
-        return flags & ~self.is_special
+        """(V,) bool, True for pieces that continue a word ("##...", or those without "Ġ", "▁")."""
+        return continuations(self.backend, self.vocab_size) & ~self.is_special
 
     @cached_property
     def is_special(self) -> npt.NDArray[np.bool_]:
@@ -170,8 +166,8 @@ class Tokenizer:
         return flags
 
     def encode(self, text: str) -> list[int]:
-        """One text's ids, without `[CLS]` and `[SEP]`; special tokens in it stay text."""
-        encoding = self.backend.encode(replace_surrogates(text), add_special_tokens=False)
+        """One text's ids, without those around it; special tokens in it stay text."""
+        encoding = self._reader.encode(replace_surrogates(text), add_special_tokens=False)
         return list(encoding.ids)
 
     def encode_with_mask(self, text: str) -> list[int]:
@@ -180,18 +176,31 @@ class Tokenizer:
         Raises:
             DataError: The vocabulary has no mask token.
         """
-        mask = self.require_mask()
-        ids: list[int] = []
-        for i, part in enumerate(text.split(self.mask_token)):
-            if i:
-                ids.append(mask)
-            ids += self.encode(part)
-        return ids
+        self.require_mask()
+        if self.mask_token not in text:
+            return self.encode(text)
+        return self._mask_reader.encode(text)
 
     def encode_with_offsets(self, text: str) -> Encoded:
         """As `encode`, with each token's place in the original text, in code points."""
-        encoding = self.backend.encode(replace_surrogates(text), add_special_tokens=False)
-        return Encoded(encoding.ids, encoding.offsets, encoding.word_ids)
+        return self.encode_many_with_offsets([text])[0]
+
+    def encode_many_with_offsets(self, texts: Sequence[str]) -> list[Encoded]:
+        """The same of many texts."""
+        safe = [replace_surrogates(text) for text in texts]
+        encodings = self._reader.encode_batch(safe, add_special_tokens=False)
+        return [Encoded(each.ids, each.offsets, each.word_ids) for each in encodings]
+
+    def encode_words(
+        self, words: Sequence[str]
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+        """As `encode_bulk`, each word as it is inside a text, after a blank.
+
+        So does transformers with `is_split_into_words=True`, which refuses byte-level BPE without
+        `add_prefix_space`; there the blank is set here.
+        """
+        blank = " " if needs_blank(self.backend) else ""
+        return self.encode_bulk([blank + word for word in words] if blank else words)
 
     def encode_bulk(
         self, texts: Sequence[str]
@@ -208,10 +217,7 @@ class Tokenizer:
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text of token ids, as transformers' `decode` writes it."""
         text = self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens)
-        if self.closes_spaces:
-            for apart, joined in _CLOSED_SPACES:
-                text = text.replace(apart, joined)
-        return text
+        return close_spaces(text) if self.closes_spaces else text
 
     def id_to_token(self, i: int) -> str:
         """The token of an id in 0..vocab_size-1."""
@@ -230,4 +236,12 @@ class Tokenizer:
 
     @cached_property
     def _bulk(self) -> BulkEncoder:
-        return BulkEncoder(self.backend)
+        return BulkEncoder(self._reader)
+
+    @cached_property
+    def _reader(self) -> Backend:
+        return plain(self.backend)
+
+    @cached_property
+    def _mask_reader(self) -> MaskReader:
+        return MaskReader(self.backend, self.mask_token)

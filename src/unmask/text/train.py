@@ -21,6 +21,10 @@ from unmask.text.words import count_words
 
 logger = logging.getLogger(__name__)
 
+NO_WORD = (
+    "training text: found no word in it; expected at least some words of text. "
+    "Check that the files are not empty and were read with the right format."
+)
 _WORDS_A_LINE = 4096
 """Words handed to the trainer in one string."""
 
@@ -43,10 +47,7 @@ def train_wordpiece(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
     plain = build({special.unk: 0}, config, special)
     words = count_words(texts, plain, config.max_word_length)
     if not words:
-        raise DataError(
-            "training text: found no word in it; expected at least some words of text. "
-            "Check that the files are not empty and were read with the right format."
-        )
+        raise DataError(NO_WORD)
     characters = _characters(words, config.limit_alphabet)
     least = len(special.all()) + len(characters.starting) + len(characters.continuing)
     if config.vocab_size < least:
@@ -137,19 +138,16 @@ def _merges(
     )
     scratch = Backend(models.WordPiece({special.unk: 0}, unk_token=special.unk))
     scratch.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    scratch.train_from_iterator(_lines(words, characters), trainer)
+    # Only words that can be spelled: of others the trainer would drop the characters it does not
+    # know and learn from what is left, joined.
+    spelled = ((word, count) for word, count in words.items() if characters.spell(word))
+    scratch.train_from_iterator(repeated(spelled), trainer)
     ids = scratch.get_vocab()
     return sorted(ids, key=lambda token: ids[token])[len(given) + len(characters.starting) :]
 
 
-def _lines(words: Counter[str], characters: _Characters) -> Iterator[str]:
-    """Each word as often as it was counted: the trainer takes text, not counts.
-
-    Only words that can be spelled: of others the trainer would drop the characters it does not
-    know and learn from what is left, joined.
-    """
-    for word, count in words.items():
-        if not characters.spell(word):
-            continue
+def repeated(words: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """Each word as often as it was counted: the trainers of `tokenizers` take text, not counts."""
+    for word, count in words:
         for start in range(0, count, _WORDS_A_LINE):
             yield " ".join([word] * min(_WORDS_A_LINE, count - start))

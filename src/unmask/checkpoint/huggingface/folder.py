@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,12 @@ from unmask.checkpoint.huggingface.weights import FLOATS, write_weights
 from unmask.checkpoint.safe import Entry, contained
 from unmask.checkpoint.tensors import read_tensor
 from unmask.errors import DataError
+from unmask.models.config import EncoderConfig
 from unmask.tasks.task import FineTuned, Model
+from unmask.text.folder import BESIDE, SOURCES
 from unmask.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
 
 SHARD_BYTES = 5 * 10**9
 """Of one weights file, as the hub asks."""
@@ -49,6 +54,13 @@ def load_folder(folder: Path, dtype: torch.dtype = torch.float32) -> Bundle:
             f"{folder}: the tokenizer has {tokenizer.vocab_size} entries, but config.json and the "
             f"embedding only {config.vocab_size} rows; ids above have no vector. Use the "
             "tokenizer that the model was trained with."
+        )
+    if tokenizer is not None and (found_misfit := misfit(tokenizer, config)):
+        logger.warning(
+            "%s: %s. If the tokenizer is another model's, every answer will be nonsense: compare "
+            "its files with those where the model came from.",
+            folder,
+            found_misfit,
         )
     return Bundle(model.eval(), found.task, tokenizer, config, folder)
 
@@ -101,9 +113,23 @@ def read_tokenizer(folder: Path) -> Tokenizer | None:
     Raises:
         DataError: It has one that is broken or of another kind.
     """
-    files = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
-    there = [contained(folder, name).is_file() for name in files]
-    return Tokenizer.load(folder) if any(there[:2]) else None
+    there = [contained(folder, name).is_file() for name in (*SOURCES, *BESIDE)]
+    return Tokenizer.load(folder) if any(there[: len(SOURCES)]) else None
+
+
+def misfit(tokenizer: Tokenizer, config: EncoderConfig) -> str | None:
+    """Why the tokenizer may be another model's, None where nothing speaks for it.
+
+    No more than a suspicion: nothing is padded here, and many a config.json has a number there
+    that nobody looked at. So it is told and not refused.
+    """
+    pad = tokenizer.special.pad
+    if pad == config.pad_token_id:
+        return None
+    return (
+        f"config.json says that token {config.pad_token_id} is padding, the tokenizer that "
+        f"{pad} is ({tokenizer.special_tokens.pad})"
+    )
 
 
 def _read_model(folder: Path, found: Survey, dtype: torch.dtype) -> Model:

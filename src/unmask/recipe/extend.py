@@ -1,0 +1,170 @@
+"""A pretrained model made to read a domain's words in fewer pieces."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from unmask.checkpoint import native
+from unmask.checkpoint.vocabulary import with_vocabulary
+from unmask.data.config import ReaderConfig
+from unmask.data.corpus import read
+from unmask.data.rejects import Rejects
+from unmask.errors import DataError, UsageError
+from unmask.recipe.config import Extend
+from unmask.text.config import TokenizerConfig
+from unmask.text.extend import Extension, costly_words, extend, origins_of, words_in
+from unmask.text.kinds import Kind, family_settings
+from unmask.text.learn import train
+from unmask.text.special import ALBERT, ROBERTA, SpecialTokens
+from unmask.text.tokenizer import Tokenizer
+
+_HELD_OUT = 10
+"""One line in so many is measured on, and not learned from."""
+_MOST_HELD_OUT = 20_000
+_NAMES: dict[Kind, tuple[str, SpecialTokens]] = {
+    "WordPiece": ("wordpiece", SpecialTokens()),
+    "byte-level BPE": ("bpe", ROBERTA),
+    "Unigram": ("unigram", ALBERT),
+}
+"""What a kind is called when it is learned, and the special tokens that it gets then."""
+
+
+@dataclass(frozen=True)
+class Extended:
+    """What came of it, measured on lines that no word was taken from."""
+
+    model: str
+    old_vocab_size: int
+    vocab_size: int
+    num_words_added: int
+    """Words that are one token now."""
+    words_added: list[str]
+    """The most frequent first."""
+    held_out_words: int
+    """Stretches between blanks of the lines that were measured on."""
+    tokens_per_word_before: float
+    tokens_per_word_after: float
+    unknown_rate_before: float
+    """Unknown tokens, of all."""
+    unknown_rate_after: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def extend_model(
+    model: Path | str,
+    texts: Sequence[Path | str],
+    output: Path | str,
+    settings: Extend | None = None,
+) -> Extended:
+    """Writes the model with a vocabulary for these texts to `output`.
+
+    Words are added, or with `settings.retrain` a whole new vocabulary is learned, of the model's
+    own kind. Vectors of new tokens are the mean of those of the pieces that spelled them, so that
+    the model is not worse at first sight and better after pretraining on the domain.
+
+    Raises:
+        UsageError: A fine-tuned model, no words to add, or settings that exclude each other.
+        DataError: A model without tokenizer, or too little text.
+        MachineError: The output cannot be written.
+    """
+    settings = settings or Extend()
+    bundle = native.load(model)
+    before = bundle.require_tokenizer()
+    held_out: list[str] = []
+    lines = _learned_from(texts, held_out)
+    found = _retrained(before, lines, settings) if settings.retrain else _grown(
+        before, lines, settings
+    )  # fmt: skip
+    if not held_out:
+        raise DataError(
+            f"{', '.join(map(str, texts))}: too few lines to hold any out to measure on; give more "
+            "text."
+        )
+    changed = with_vocabulary(bundle, found.tokenizer, found.origins)
+    made = {"extended_from": str(model), "settings": settings.model_dump(mode="json")}
+    native.save(changed, Path(output), made)
+    num_words = sum(len(line.split()) for line in held_out)
+    old_rate, old_unknown = _measured(before, held_out, num_words)
+    new_rate, new_unknown = _measured(found.tokenizer, held_out, num_words)
+    return Extended(
+        model=str(output),
+        old_vocab_size=before.vocab_size,
+        vocab_size=found.tokenizer.vocab_size,
+        num_words_added=len(found.words),
+        words_added=found.words,
+        held_out_words=num_words,
+        tokens_per_word_before=old_rate,
+        tokens_per_word_after=new_rate,
+        unknown_rate_before=old_unknown,
+        unknown_rate_after=new_unknown,
+    )
+
+
+def _grown(before: Tokenizer, lines: Iterable[str], settings: Extend) -> Extension:
+    words = words_in(lines, before)
+    if not words:
+        raise DataError("the text holds no word; expected some to choose from.")
+    chosen = costly_words(words, before, settings.num_words, settings.min_frequency)
+    if not chosen:
+        raise UsageError(
+            f"num_words: no word that stands {settings.min_frequency} times or more in the text "
+            "costs more than one token; there is nothing to add. Give more text, or a lower "
+            "--min-frequency."
+        )
+    return extend(before, chosen)
+
+
+def _retrained(before: Tokenizer, lines: Iterable[str], settings: Extend) -> Extension:
+    kind, special = _NAMES[before.kind]
+    if before.special_tokens != special:
+        raise UsageError(
+            f"retrain: a vocabulary of kind {kind} is learned with the special tokens "
+            f"{' '.join(special.all())}; this model has {' '.join(before.special_tokens.all())}. "
+            "Add words to its own vocabulary instead (--num-words)."
+        )
+    given: dict[str, Any] = {"kind": kind, "vocab_size": settings.vocab_size or before.vocab_size}
+    if before.kind == "WordPiece":
+        normalizer = before.backend.normalizer
+        given |= {
+            "lowercase": before.lowercase,
+            "strip_accents": getattr(normalizer, "strip_accents", None),
+            "split_chinese_characters": getattr(normalizer, "handle_chinese_chars", True),
+        }
+    elif before.kind == "Unigram":
+        keeps = family_settings(before.backend)["keep_accents"]
+        given |= {"lowercase": before.lowercase, "strip_accents": not keeps}
+    learned = train(lines, TokenizerConfig.model_validate(given))
+    if before.model_max_length is not None:
+        learned = learned.with_max_length(before.model_max_length)
+    kept = before.vocabulary()
+    fresh = [token for token in learned.vocabulary() if token not in kept]
+    return Extension(learned, origins_of(before, learned), fresh)
+
+
+def _learned_from(texts: Sequence[Path | str], held_out: list[str]) -> Iterator[str]:
+    """The lines to learn from; the others, chosen by what they say, go to `held_out`."""
+    reader = ReaderConfig()
+    rejects = Rejects(reader.max_reject_rate)
+    with rejects:
+        for document in read(texts, reader, rejects):
+            for line in document.split("\n"):
+                if not line.strip():
+                    continue
+                is_chosen = zlib.crc32(line.encode()) % _HELD_OUT == 0
+                if is_chosen and len(held_out) < _MOST_HELD_OUT:
+                    held_out.append(line)
+                elif not is_chosen:
+                    yield line
+
+
+def _measured(tokenizer: Tokenizer, lines: Sequence[str], num_words: int) -> tuple[float, float]:
+    ids, _ = tokenizer.encode_bulk(lines)
+    unknown = int((ids == tokenizer.special.unk).sum())
+    return len(ids) / max(1, num_words), unknown / max(1, len(ids))
