@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from unmask.models.sizes.albert import AlbertConfig as AlbertConfig
 from unmask.models.sizes.bert import BertConfig as BertConfig
+from unmask.models.sizes.distilbert import DistilBertConfig as DistilBertConfig
+from unmask.models.sizes.electra import ElectraConfig as ElectraConfig
 from unmask.models.sizes.encoder import Activation as Activation
 from unmask.models.sizes.encoder import EncoderConfig as EncoderConfig
 from unmask.models.sizes.presets import PRESETS as PRESETS
@@ -12,13 +15,16 @@ from unmask.models.sizes.presets import Preset as Preset
 from unmask.models.sizes.roberta import RobertaConfig as RobertaConfig
 from unmask.models.sizes.roberta import XlmRobertaConfig as XlmRobertaConfig
 
-FamilyName = Literal["bert", "roberta", "xlm-roberta"]
+FamilyName = Literal["bert", "roberta", "xlm-roberta", "albert", "electra", "distilbert"]
 """Hugging Face's `model_type`."""
 
 CONFIGS: dict[FamilyName, type[EncoderConfig]] = {
     "bert": BertConfig,
     "roberta": RobertaConfig,
     "xlm-roberta": XlmRobertaConfig,
+    "albert": AlbertConfig,
+    "electra": ElectraConfig,
+    "distilbert": DistilBertConfig,
 }
 """The config of each family."""
 assert tuple(CONFIGS) == get_args(FamilyName)

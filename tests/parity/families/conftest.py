@@ -66,7 +66,46 @@ _ROBERTA = Case(
     ),
 )
 
+_ALBERT = Case(
+    "Albert",
+    {**_SMALL, "embedding_size": 20, "max_position_embeddings": 24},
+    variants=(
+        {},
+        {"num_hidden_groups": 2, "num_hidden_layers": 5, "hidden_act": "gelu"},
+        {"inner_group_num": 2, "hidden_size": 40, "num_attention_heads": 5, "embedding_size": 48},
+        {"num_attention_heads": 1, "num_hidden_layers": 1, "type_vocab_size": 4},
+    ),
+    has_segments=True,
+)
+
+_ELECTRA = Case(
+    "Electra",
+    {**_SMALL, "embedding_size": 20, "max_position_embeddings": 24},
+    variants=(
+        {},
+        {"embedding_size": 48, "type_vocab_size": 3},
+        {"hidden_size": 40, "num_attention_heads": 5, "hidden_act": "relu"},
+    ),
+    has_segments=True,
+)
+
+_DISTILBERT = Case(
+    "DistilBert",
+    {
+        "vocab_size": 61,
+        "dim": 48,
+        "n_layers": 3,
+        "n_heads": 3,
+        "hidden_dim": 80,
+        "max_position_embeddings": 24,
+    },
+    variants=({}, {"dim": 40, "n_heads": 5, "activation": "relu"}, {"n_heads": 1, "n_layers": 1}),
+)
+
 CASES: dict[str, Case] = {
+    "albert": _ALBERT,
+    "electra": _ELECTRA,
+    "distilbert": _DISTILBERT,
     "roberta": _ROBERTA,
     "xlm-roberta": Case(**{**vars(_ROBERTA), "name": "XLMRoberta", "variants": ({},)}),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unmask.checkpoint.huggingface import bert, roberta
+from unmask.checkpoint.huggingface import albert, bert, distilbert, electra, roberta
 from unmask.checkpoint.huggingface.family import Family
 from unmask.models.config import EncoderConfig, FamilyName, family_name
 
@@ -10,6 +10,9 @@ FAMILIES: dict[FamilyName, Family] = {
     "bert": bert.FAMILY,
     "roberta": roberta.FAMILY,
     "xlm-roberta": roberta.XLM_FAMILY,
+    "albert": albert.FAMILY,
+    "electra": electra.FAMILY,
+    "distilbert": distilbert.FAMILY,
 }
 
 
