@@ -10,12 +10,13 @@ from unmask.models.sizes.distilbert import DistilBertConfig as DistilBertConfig
 from unmask.models.sizes.electra import ElectraConfig as ElectraConfig
 from unmask.models.sizes.encoder import Activation as Activation
 from unmask.models.sizes.encoder import EncoderConfig as EncoderConfig
+from unmask.models.sizes.mpnet import MpnetConfig as MpnetConfig
 from unmask.models.sizes.presets import PRESETS as PRESETS
 from unmask.models.sizes.presets import Preset as Preset
 from unmask.models.sizes.roberta import RobertaConfig as RobertaConfig
 from unmask.models.sizes.roberta import XlmRobertaConfig as XlmRobertaConfig
 
-FamilyName = Literal["bert", "roberta", "xlm-roberta", "albert", "electra", "distilbert"]
+FamilyName = Literal["bert", "roberta", "xlm-roberta", "albert", "electra", "distilbert", "mpnet"]
 """Hugging Face's `model_type`."""
 
 CONFIGS: dict[FamilyName, type[EncoderConfig]] = {
@@ -25,6 +26,7 @@ CONFIGS: dict[FamilyName, type[EncoderConfig]] = {
     "albert": AlbertConfig,
     "electra": ElectraConfig,
     "distilbert": DistilBertConfig,
+    "mpnet": MpnetConfig,
 }
 """The config of each family."""
 assert tuple(CONFIGS) == get_args(FamilyName)

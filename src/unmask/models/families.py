@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unmask.models import albert, bert, distilbert, electra, roberta
+from unmask.models import albert, bert, distilbert, electra, mpnet, roberta
 from unmask.models.config import EncoderConfig, FamilyName, family_name
 from unmask.models.family import Family
 
@@ -15,6 +15,7 @@ FAMILIES: Mapping[FamilyName, Family] = {
     "albert": albert.FAMILY,
     "electra": electra.FAMILY,
     "distilbert": distilbert.FAMILY,
+    "mpnet": mpnet.FAMILY,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unmask.checkpoint.huggingface import albert, bert, distilbert, electra, roberta
+from unmask.checkpoint.huggingface import albert, bert, distilbert, electra, mpnet, roberta
 from unmask.checkpoint.huggingface.family import Family
 from unmask.models.config import EncoderConfig, FamilyName, family_name
 
@@ -13,6 +13,7 @@ FAMILIES: dict[FamilyName, Family] = {
     "albert": albert.FAMILY,
     "electra": electra.FAMILY,
     "distilbert": distilbert.FAMILY,
+    "mpnet": mpnet.FAMILY,
 }
 
 
