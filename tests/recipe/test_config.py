@@ -71,3 +71,19 @@ def test_fresh_blocks_that_are_frozen_are_refused() -> None:
 def test_what_trials_do_not_have_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=f"{name}: trials have none"):
         Tune.model_validate({"task": "tagging", name: True})
+
+
+def test_dropout_is_as_the_family_was_published_unless_it_is_set() -> None:
+    for family, published, of_classifiers in (("bert", 0.1, 0.1), ("albert", 0.0, 0.1)):
+        config = Pretrain(family=family).encoder(vocab_size=50)
+        assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (published,) * 2
+        assert config.head_dropout == of_classifiers
+        assert Pretrain(family=family, dropout=0.2).encoder(50).hidden_dropout_prob == 0.2
+
+
+@pytest.mark.parametrize("family", ["albert", "electra"])
+def test_heads_are_aimed_only_where_attention_reads_positions(family: str) -> None:
+    with pytest.raises(ValidationError, match="no head can be aimed"):
+        Pretrain(family=family, initial_attention="neighbours")
+    wide = {"embedding_size": 768}
+    Pretrain(family="electra", preset="base", model=wide, initial_attention="neighbours")

@@ -38,9 +38,9 @@ class PretrainChoices(BaseModel):
     """Which kind of encoder is built."""
     preset: Preset = "mini"
     """Layers and widths of the encoder."""
-    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
-    """Share zeroed of block outputs and attention weights while training; a model that is gone on
-    with keeps its own, unless this is set."""
+    dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    """Share zeroed of block outputs and attention weights while training; without it as the family
+    was published (ALBERT 0, all others 0.1), or as a model has it that is gone on with."""
     initial_attention: InitialAttention = "random"
     """First weights of positions and attention: random as in the paper, or such that heads begin
     by looking at the tokens to the left and right (docs/decisions/0006)."""
@@ -63,6 +63,16 @@ class Pretrain(PretrainChoices):
     """How long, how much at once, how often to look up."""
     optim: OptimConfig = OptimConfig()
     """How a gradient becomes a step."""
+
+    @model_validator(mode="after")
+    def _heads_can_be_aimed(self) -> Self:
+        if self.initial_attention == "random" or self.encoder(1).attention_reads_positions:
+            return self
+        raise ValueError(
+            f"initial_attention {self.initial_attention}: in family {self.family} a projection "
+            "lies between positions and attention, so that no head can be aimed by them; take "
+            "random, or family bert"
+        )
 
     @model_validator(mode="after")
     def _model_can_be_built(self) -> Self:
@@ -97,9 +107,11 @@ class Pretrain(PretrainChoices):
     def encoder(self, vocab_size: int, pad_token_id: int = 0) -> EncoderConfig:
         """The model's numbers for a vocabulary of this size."""
         kind = CONFIGS[self.family]
-        usual = kind(
+        usual: EncoderConfig = kind(
             **kind.preset(self.preset), vocab_size=vocab_size, pad_token_id=pad_token_id
-        ).with_dropout(self.dropout)
+        )
+        if self.dropout is not None:
+            usual = usual.with_dropout(self.dropout)
         return kind.model_validate({**usual.model_dump(), **self.model})
 
 

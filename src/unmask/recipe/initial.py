@@ -60,7 +60,7 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundl
             "prepare the text again with --tokenizer MODEL, or give the text itself."
         )
     config = base.config
-    if "dropout" in recipe.model_fields_set:
+    if recipe.dropout is not None:
         config = config.with_dropout(recipe.dropout)
     pooler = {"pooler"} & set(base.model.heads) if not recipe.next_sentence else set()
     started = assemble(config, _heads(recipe) | pooler)

@@ -44,6 +44,11 @@ class AlbertConfig(EncoderConfig):
         return self.type_vocab_size
 
     @property
+    def attention_reads_positions(self) -> bool:
+        """A projection lies between."""
+        return False
+
+    @property
     def num_blocks(self) -> int:
         """Of all groups."""
         return self.num_hidden_groups * self.inner_group_num

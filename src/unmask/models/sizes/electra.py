@@ -20,6 +20,11 @@ class ElectraConfig(BertConfig):
     embedding_size: int = Field(default=128, ge=1, le=16_384)
     """Width of the embeddings; a projection widens them where it is not `hidden_size`."""
 
+    @property
+    def attention_reads_positions(self) -> bool:
+        """Where no projection lies between."""
+        return self.embedding_size == self.hidden_size
+
     @classmethod
     def preset(cls, name: Preset) -> dict[str, int]:
         """Layers and widths by name; the smaller ones have embeddings of at most 128, as

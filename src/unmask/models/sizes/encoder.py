@@ -72,6 +72,11 @@ class EncoderConfig(BaseModel):
         rate = self.classifier_dropout
         return self.hidden_dropout_prob if rate is None else rate
 
+    @property
+    def attention_reads_positions(self) -> bool:
+        """Whether the lowest block is given the vectors of positions as their table has them."""
+        return True
+
     def with_dropout(self, rate: float) -> Self:
         """The same with another share zeroed of block outputs and attention weights."""
         update = {"hidden_dropout_prob": rate, "attention_probs_dropout_prob": rate}
