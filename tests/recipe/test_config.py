@@ -87,3 +87,16 @@ def test_heads_are_aimed_only_where_attention_reads_positions(family: str) -> No
         Pretrain(family=family, initial_attention="neighbours")
     wide = {"embedding_size": 768}
     Pretrain(family="electra", preset="base", model=wide, initial_attention="neighbours")
+
+
+def test_a_family_without_a_head_for_pairs_refuses_them() -> None:
+    with pytest.raises(ValidationError, match="family electra has no head for pairs"):
+        Pretrain(family="electra", next_sentence=True)
+    with pytest.raises(ValidationError, match="needs two segments"):
+        Pretrain(family="distilbert", next_sentence=True)
+    Pretrain(family="albert", next_sentence=True)
+
+
+def test_mpnet_needs_the_padding_that_other_tools_count_by() -> None:
+    with pytest.raises(ValidationError, match="family roberta, which counts by its own"):
+        Pretrain(family="mpnet")

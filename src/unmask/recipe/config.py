@@ -40,7 +40,7 @@ class PretrainChoices(BaseModel):
     """Layers and widths of the encoder."""
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
     """Share zeroed of block outputs and attention weights while training; without it as the family
-    was published (ALBERT 0, all others 0.1), or as a model has it that is gone on with."""
+    was published (ALBERT 0, others 0.1), or as a model has it that is gone on with."""
     initial_attention: InitialAttention = "random"
     """First weights of positions and attention: random as in the paper, or such that heads begin
     by looking at the tokens to the left and right (docs/decisions/0006)."""
@@ -63,16 +63,6 @@ class Pretrain(PretrainChoices):
     """How long, how much at once, how often to look up."""
     optim: OptimConfig = OptimConfig()
     """How a gradient becomes a step."""
-
-    @model_validator(mode="after")
-    def _heads_can_be_aimed(self) -> Self:
-        if self.initial_attention == "random" or self.encoder(1).attention_reads_positions:
-            return self
-        raise ValueError(
-            f"initial_attention {self.initial_attention}: in family {self.family} a projection "
-            "lies between positions and attention, so that no head can be aimed by them; take "
-            "random, or family bert"
-        )
 
     @model_validator(mode="after")
     def _model_can_be_built(self) -> Self:
@@ -101,6 +91,22 @@ class Pretrain(PretrainChoices):
             raise ValueError(
                 f"next_sentence needs two segments, but the model has {config.num_segments}: set "
                 "model.type_vocab_size to 2, or take a family that has segments, such as bert"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _family_has_what_is_asked(self) -> Self:
+        config = self.encoder(vocab_size=1)
+        if self.next_sentence and config.num_segments > 1 and not config.judges_pairs:
+            raise ValueError(
+                f"next_sentence: family {self.family} has no head for pairs; leave it out, or take "
+                "family bert"
+            )
+        if self.initial_attention != "random" and not config.attention_reads_positions:
+            raise ValueError(
+                f"initial_attention {self.initial_attention}: in family {self.family} a projection "
+                "lies between positions and attention, so that no head can be aimed by them; take "
+                "random, or family bert"
             )
         return self
 

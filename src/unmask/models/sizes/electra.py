@@ -21,6 +21,11 @@ class ElectraConfig(BertConfig):
     """Width of the embeddings; a projection widens them where it is not `hidden_size`."""
 
     @property
+    def judges_pairs(self) -> bool:
+        """ELECTRA reads pairs, and learns nothing of them."""
+        return False
+
+    @property
     def attention_reads_positions(self) -> bool:
         """Where no projection lies between."""
         return self.embedding_size == self.hidden_size

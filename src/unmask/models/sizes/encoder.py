@@ -73,6 +73,11 @@ class EncoderConfig(BaseModel):
         return self.hidden_dropout_prob if rate is None else rate
 
     @property
+    def judges_pairs(self) -> bool:
+        """Whether the family has a head for pairs of segments beside the one for masked tokens."""
+        return self.num_segments > 1
+
+    @property
     def attention_reads_positions(self) -> bool:
         """Whether the lowest block is given the vectors of positions as their table has them."""
         return True
