@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from pydantic import ValidationError
 
 from unmask.batch import pack
 from unmask.checkpoint import native
+from unmask.checkpoint.describe import describe
+from unmask.checkpoint.transfer import with_head
 from unmask.errors import DataError
 from unmask.models.config import MpnetConfig
 
@@ -34,6 +37,22 @@ def test_distances_beyond_the_exact_buckets_are_theirs(
         theirs = pair.theirs(ids).last_hidden_state[0]
         assert_close(pair.ours.model.encoder(pack(ids.tolist())), theirs)
     assert pair.ours.config.max_length == 300
+
+
+@pytest.mark.parametrize("head", ["pooled_classifier", "classifier", "span"])
+@pytest.mark.parametrize("kind", ["Model", "ForMaskedLM"])
+def test_a_pretrained_model_is_fine_tuned_under_a_fresh_head(
+    make_pair: Callable[..., Any], tmp_path: Path, kind: str, head: str
+) -> None:
+    case = type("Case", (), {"name": "MPNet", "sizes": {"vocab_size": 50, "hidden_size": 24}})
+    bundle = make_pair(case, kind, num_hidden_layers=1, num_attention_heads=2).ours
+    model, has_pooler = with_head(bundle, head, 3, torch.Generator().manual_seed(0))
+    assert not has_pooler  # the pooler there is never trained
+    assert (model.encoder is bundle.model.encoder, list(model.heads)) == (True, [head])
+    native.save(bundle, tmp_path / "ours")
+    found = describe(tmp_path / "ours")
+    assert found["architecture"] == f"MPNet{kind}"
+    assert found["total_parameters"] == sum(p.numel() for p in bundle.model.parameters())
 
 
 def change(folder: Any, **fields: Any) -> None:
