@@ -73,6 +73,16 @@ class EncoderConfig(BaseModel):
         return self.hidden_dropout_prob if rate is None else rate
 
     @property
+    def token_head_dropout(self) -> float:
+        """The same where a classifier reads tokens."""
+        return self.head_dropout
+
+    @property
+    def span_head_dropout(self) -> float:
+        """The same where the start and end of an answer are read off."""
+        return 0.0
+
+    @property
     def judges_pairs(self) -> bool:
         """Whether the family has a head for pairs of segments beside the one for masked tokens."""
         return self.num_segments > 1
