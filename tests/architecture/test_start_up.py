@@ -79,7 +79,13 @@ def test_help_of_every_verb_imports_nothing_heavy() -> None:
 def test_settings_import_neither_torch_nor_numpy() -> None:
     names = [
         "unmask." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        for path in sorted([*PACKAGE.rglob("config.py"), *PACKAGE.glob("models/sizes/*.py")])
+        for path in sorted(
+            [
+                *PACKAGE.rglob("config.py"),
+                *PACKAGE.glob("models/sizes/*.py"),
+                *PACKAGE.glob("recipe/settings/*.py"),
+            ]
+        )
     ]
     assert names
 

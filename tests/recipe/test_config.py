@@ -71,3 +71,60 @@ def test_fresh_blocks_that_are_frozen_are_refused() -> None:
 def test_what_trials_do_not_have_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=f"{name}: trials have none"):
         Tune.model_validate({"task": "tagging", name: True})
+
+
+def test_dropout_is_as_the_family_was_published_unless_it_is_set() -> None:
+    for family, published, of_classifiers in (("bert", 0.1, 0.1), ("albert", 0.0, 0.1)):
+        config = Pretrain(family=family).encoder(vocab_size=50)
+        assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (published,) * 2
+        assert config.head_dropout == of_classifiers
+        assert Pretrain(family=family, dropout=0.2).encoder(50).hidden_dropout_prob == 0.2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"next_sentence": True, "sentence_order": True}, "two questions: ask one"),
+        ({"objective": "replaced-token"}, "does not go with family bert"),
+        ({"objective": "left-to-right"}, "does not go with family bert"),
+        ({"family": "left-to-right"}, "left-to-right and left-to-right belong together"),
+        (
+            {"objective": "replaced-token", "family": "electra", "next_sentence": True},
+            "next_sentence goes with objective mlm",
+        ),
+        ({"generator": {"embeddings": "shared"}}, "generator is for objective replaced-token"),
+        (
+            {
+                "objective": "left-to-right",
+                "family": "left-to-right",
+                "masking": {"rate": 0.2},
+            },
+            "masking is without effect",
+        ),
+        (
+            {
+                "objective": "replaced-token",
+                "family": "electra",
+                "generator": {"model": {"embedding_size": 64}},
+            },
+            "token vectors are 64 wide",
+        ),
+    ],
+    ids=lambda value: "" if isinstance(value, dict) else value,
+)
+def test_what_does_not_go_together_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Pretrain.model_validate(settings)
+
+
+def test_a_family_without_a_head_for_pairs_refuses_them() -> None:
+    with pytest.raises(ValidationError, match="family electra has no head for pairs"):
+        Pretrain(family="electra", next_sentence=True)
+    with pytest.raises(ValidationError, match="needs two segments"):
+        Pretrain(family="distilbert", next_sentence=True)
+    Pretrain(family="albert", next_sentence=True)
+
+
+def test_mpnet_needs_the_padding_that_other_tools_count_by() -> None:
+    with pytest.raises(ValidationError, match="family roberta, which counts by its own"):
+        Pretrain(family="mpnet")

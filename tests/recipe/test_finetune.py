@@ -529,7 +529,7 @@ def test_a_model_adapts_to_text_of_the_domain_first(
     assert any("adapting to" in line for line in said)
     assert adapted.config == native.load(pretrained).config  # its dropout, too
     stored = json.loads((run / "checkpoint-2" / "trainer_state.json").read_text())
-    from unmask.recipe.keeper import weights_sha256
+    from unmask.recipe.identity import weights_sha256
 
     assert stored["identity"]["pretrained"] == weights_sha256(adapted.model.encoder)
     card = (run / "model" / "README.md").read_text()

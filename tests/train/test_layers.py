@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from unmask.checkpoint.assemble import assemble
 from unmask.errors import UsageError
+from unmask.models.config import AlbertConfig, MpnetConfig
 from unmask.tasks.task import Model
 from unmask.train.config import OptimConfig
 from unmask.train.layers import freeze, rate_scales, reinitialise_top
@@ -77,3 +79,61 @@ def test_top_blocks_begin_afresh(make_model: Callable[..., Model]) -> None:
     assert top.attention.qkv.weight.abs().max() <= 0.04
     with pytest.raises(UsageError, match="the encoder has 2"):
         reinitialise_top(model, 3, 0.02, torch.Generator())
+
+
+def albert(**sizes: int) -> Model:
+    config = AlbertConfig(
+        vocab_size=20,
+        embedding_size=8,
+        hidden_size=16,
+        num_attention_heads=2,
+        intermediate_size=16,
+        **sizes,
+    )
+    return assemble(config, {"mlm"})
+
+
+def test_layers_that_share_weights_count_as_one_block() -> None:
+    model = albert(num_hidden_layers=6, num_hidden_groups=2)
+    assert model.encoder.order == (0, 0, 0, 1, 1, 1)
+    scales = rate_scales(model, 0.5)
+    assert scales["encoder.blocks.1.attention.qkv.weight"] == 1.0
+    assert scales["encoder.blocks.0.attention.qkv.weight"] == 0.5
+    assert scales["encoder.embedding.projection.weight"] == 0.25
+    before = model.encoder.blocks[0].attention.qkv.weight.clone()
+    reinitialise_top(model, 1, 0.02, torch.Generator().manual_seed(3))
+    assert torch.equal(model.encoder.blocks[0].attention.qkv.weight, before)
+    freeze(model, "1")
+    assert trained(model) == {"encoder.blocks.1", "heads.mlm"}
+
+
+def test_the_one_block_of_all_layers_is_not_begun_afresh() -> None:
+    model = albert(num_hidden_layers=6)
+    reinitialise_top(model, 0, 0.02, torch.Generator())
+    with pytest.raises(UsageError, match="6 layers share the weights of 1 block"):
+        reinitialise_top(model, 1, 0.02, torch.Generator())
+    with pytest.raises(UsageError, match="the encoder has 1"):
+        reinitialise_top(model, 2, 0.02, torch.Generator())
+
+
+def test_blocks_that_take_turns_have_no_order() -> None:
+    model = albert(num_hidden_layers=2, inner_group_num=2)
+    for refused in (
+        lambda: freeze(model, "1"),
+        lambda: rate_scales(model, 0.5),
+        lambda: reinitialise_top(model, 1, 0.02, torch.Generator()),
+    ):
+        with pytest.raises(UsageError, match="in the order 0, 1, 0, 1"):
+            refused()
+    assert set(rate_scales(model, 1.0).values()) == {1.0}
+    freeze(model, "encoder")
+    assert trained(model) == {"heads.mlm"}
+
+
+def test_a_table_of_distances_counts_as_embeddings() -> None:
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16}
+    model = assemble(MpnetConfig(vocab_size=20, num_hidden_layers=2, **sizes), {"mlm"})
+    assert rate_scales(model, 0.5)["encoder.context.table.weight"] == 0.25
+    freeze(model, "embeddings")
+    assert not model.encoder.context.table.weight.requires_grad
+    assert trained(model) == {"encoder.blocks.0", "encoder.blocks.1", "heads.mlm"}

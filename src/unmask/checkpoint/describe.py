@@ -74,6 +74,7 @@ def parameter_table(model: Model) -> dict[str, int]:
     The sum is the model's number of parameters as transformers counts it.
     """
     parts: list[tuple[str, nn.Module]] = [("embedding", model.encoder.embedding)]
+    parts += [("context", model.encoder.context)]
     parts += [(f"block {i}", block) for i, block in enumerate(model.encoder.blocks)]
     parts += [("final norm", model.encoder.final_norm)]
     parts += [(f"head {name}", head) for name, head in model.heads.items()]

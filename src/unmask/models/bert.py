@@ -35,10 +35,12 @@ def build(config: BertConfig) -> Encoder:
     )
 
 
-def build_block(config: EncoderConfig) -> PostNormBlock:
-    """One block, as several families have it."""
+def build_block(
+    config: EncoderConfig, attention: type[SelfAttention] = SelfAttention
+) -> PostNormBlock:
+    """One block, as several families have it, with a kind of attention that fits the context."""
     return PostNormBlock(
-        attention=SelfAttention(
+        attention=attention(
             config.hidden_size,
             config.num_attention_heads,
             config.attention_probs_dropout_prob,

@@ -11,13 +11,21 @@ from unmask.models.sizes.electra import ElectraConfig as ElectraConfig
 from unmask.models.sizes.encoder import Activation as Activation
 from unmask.models.sizes.encoder import EncoderConfig as EncoderConfig
 from unmask.models.sizes.left_to_right import LeftToRightConfig as LeftToRightConfig
+from unmask.models.sizes.mpnet import MpnetConfig as MpnetConfig
 from unmask.models.sizes.presets import PRESETS as PRESETS
 from unmask.models.sizes.presets import Preset as Preset
 from unmask.models.sizes.roberta import RobertaConfig as RobertaConfig
 from unmask.models.sizes.roberta import XlmRobertaConfig as XlmRobertaConfig
 
 FamilyName = Literal[
-    "bert", "roberta", "xlm-roberta", "albert", "electra", "distilbert", "left-to-right"
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "albert",
+    "electra",
+    "distilbert",
+    "mpnet",
+    "left-to-right",
 ]
 """Hugging Face's `model_type`."""
 
@@ -28,6 +36,7 @@ CONFIGS: dict[FamilyName, type[EncoderConfig]] = {
     "albert": AlbertConfig,
     "electra": ElectraConfig,
     "distilbert": DistilBertConfig,
+    "mpnet": MpnetConfig,
     "left-to-right": LeftToRightConfig,
 }
 """The config of each family."""

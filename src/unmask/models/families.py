@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unmask.models import albert, bert, distilbert, electra, left_to_right, roberta
+from unmask.models import albert, bert, distilbert, electra, left_to_right, mpnet, roberta
 from unmask.models.config import EncoderConfig, FamilyName, family_name
 from unmask.models.family import Family
 
@@ -16,6 +16,7 @@ FAMILIES: Mapping[FamilyName, Family] = {
     "electra": electra.FAMILY,
     "distilbert": distilbert.FAMILY,
     "left-to-right": left_to_right.FAMILY,
+    "mpnet": mpnet.FAMILY,
 }
 
 

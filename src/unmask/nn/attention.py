@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from unmask.nn import written_out
-from unmask.nn.context import Context
+from unmask.nn.context import Context, Group
 from unmask.nn.dropout import Dropout
 from unmask.nn.linear import Linear, affine
 from unmask.nn.slots import Slots
@@ -36,7 +38,7 @@ class SelfAttention(nn.Module):
         `context` must have been made for the same rows: `context.at(rows)`.
         """
         results = [
-            self._attend(q, k, v, group.mask).transpose(1, 2).reshape(-1, x.shape[-1])
+            self._attend(q, k, v, group).transpose(1, 2).reshape(-1, x.shape[-1])
             for group, (q, k, v) in zip(
                 context.groups, self._laid_out(x, context, rows), strict=True
             )
@@ -49,16 +51,18 @@ class SelfAttention(nn.Module):
 
     def probabilities(self, x: Tensor, context: Context) -> list[Tensor]:
         """The attention weights of each sequence, (H, T, T) in batch order, for looking at."""
+        return [torch.softmax(scores, dim=-1) for scores in self._scores(x, context)]
+
+    def _scores(self, x: Tensor, context: Context) -> Iterator[Tensor]:
+        """What the softmax is taken of, (H, T, T) of each sequence."""
         query, key, _ = self.qkv(x).view(len(x), 3, self.num_heads, -1).unbind(1)  # (N, H, W)
         query = query * self.head_width**-0.5
-        return [
-            torch.softmax(torch.einsum("qhw,khw->hqk", q, k), dim=-1)
-            for q, k in zip(
-                torch.split(query, list(context.lengths)),
-                torch.split(key, list(context.lengths)),
-                strict=True,
-            )
-        ]
+        for q, k in zip(
+            torch.split(query, list(context.lengths)),
+            torch.split(key, list(context.lengths)),
+            strict=True,
+        ):
+            yield torch.einsum("qhw,khw->hqk", q, k)
 
     def _laid_out(self, x: Tensor, context: Context, rows: Tensor | None) -> list[_Heads]:
         """Query, key and value of every group."""
@@ -87,7 +91,8 @@ class SelfAttention(nn.Module):
             for block, shape in zip(blocks, shapes, strict=True)
         ]
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, group: Group) -> Tensor:
+        mask = group.mask
         rate = self.dropout.rate if self.dropout.active else 0.0
         if q.device.type != "cpu" or not (rate or _is_half_training(q)):
             return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)

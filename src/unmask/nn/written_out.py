@@ -12,13 +12,20 @@ from torch.autograd.function import once_differentiable
 from unmask.nn import dropout
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> Tensor:
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    rate: float,
+    bias: Tensor | None = None,
+) -> Tensor:
     """Queries (B, H, Tq, W), keys and values (B, H, Tk, W) to (B, H, Tq, W).
 
     `mask` (B, 1, 1 or Tq, Tk) bool, True = attend. Weights are dropped at `rate` and the others
-    scaled up.
+    scaled up. `bias` (1 or B, H, Tq, Tk) is added to the scaled scores, and gets a gradient.
     """
-    attended: Tensor = _Attention.apply(q, k, v, mask, rate)  # type: ignore[no-untyped-call]
+    attended: Tensor = _Attention.apply(q, k, v, mask, rate, bias)  # type: ignore[no-untyped-call]
     return attended
 
 
@@ -27,20 +34,29 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float
+        ctx: Any,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        mask: Tensor | None,
+        rate: float,
+        bias: Tensor | None,
     ) -> Tensor:
         num_sequences, num_heads, num_queries, width = q.shape
         scale = 1.0 / math.sqrt(width)
         q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)
         scores = _scaled_product(q, k.mT, scale)
+        by_head = scores.view(num_sequences, num_heads, num_queries, k.shape[1])
+        if bias is not None:
+            by_head.add_(bias)
         if mask is not None:
-            by_head = scores.view(num_sequences, num_heads, num_queries, -1)
             by_head.masked_fill_(~mask, float("-inf"))
         weights = torch.softmax(scores, dim=-1)
-        del scores
+        del scores, by_head
         kept = dropout.keep_mask(weights.shape, rate) if rate else None
         ctx.save_for_backward(q, k, v, weights, kept)
         ctx.scale, ctx.rate, ctx.num_heads = scale, rate, num_heads
+        ctx.bias_shape = None if bias is None else bias.shape
         return _with_heads(torch.bmm(_dropped(weights, kept, rate), v), num_heads)
 
     @staticmethod
@@ -55,7 +71,10 @@ class _Attention(torch.autograd.Function):
         for_q = _scaled_product(for_scores, k, ctx.scale)
         for_k = _scaled_product(for_scores.mT, q, ctx.scale)
         results = [_with_heads(result, ctx.num_heads) for result in (for_q, for_k, for_v)]
-        return *results, None, None
+        for_bias = None
+        if ctx.needs_input_grad[5]:
+            for_bias = _with_heads(for_scores, ctx.num_heads).sum_to_size(ctx.bias_shape)
+        return *results, None, None, for_bias
 
 
 def _with_heads(flat: Tensor, num_heads: int) -> Tensor:

@@ -89,7 +89,7 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer, say: Say
             "prepare the text again with --tokenizer MODEL, or give the text itself."
         )
     config = base.config
-    if "dropout" in recipe.model_fields_set:
+    if recipe.dropout is not None:
         config = config.with_dropout(recipe.dropout)
     heads = objective_of(recipe).heads
     pooler = {"pooler"} & set(base.model.heads) if "nsp" not in heads else set()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import nn
 
 from unmask import __version__
 from unmask.checkpoint import native
@@ -21,35 +19,12 @@ from unmask.checkpoint.huggingface.folder import save_folder
 from unmask.checkpoint.huggingface.provenance import read_provenance
 from unmask.checkpoint.runs import BEST_FOLDER, MODEL_FOLDER, checkpoints, is_begun
 from unmask.errors import DataError, UsageError
-from unmask.train.config import TrainConfig
+from unmask.recipe.identity import ROUNDING, Recipe, require_same
 from unmask.train.distributed import World
 from unmask.train.optim import Optimizers
 from unmask.train.state import RunState, random_state, restore_random_state, seed_dropout
 
 logger = logging.getLogger(__name__)
-
-_FREE = {
-    "log_every",
-    "evaluate_every",
-    "save_every",
-    "keep_checkpoints",
-    "keep_finished",
-    "tensorboard",
-}
-_ROUNDING = {"device", "compile"}
-"""Training settings that a resumed run may change without becoming another run; the latter, like
-the number of processes and threads, change the last digits of its sums."""
-
-
-class Recipe(Protocol):
-    """The settings of a run."""
-
-    @property
-    def train(self) -> TrainConfig:
-        """How long and how often."""
-
-    def model_dump(self, *, mode: str) -> dict[str, Any]:
-        """All settings as JSON has them."""
 
 
 def require_new(run: Path) -> None:
@@ -207,7 +182,7 @@ class RunKeeper:
 
     def _rounding(self) -> dict[str, Any]:
         """What decides the last digits of sums."""
-        train = self._recipe.train.model_dump(mode="json", include=_ROUNDING)
+        train = self._recipe.train.model_dump(mode="json", include=ROUNDING)
         here = {"processes": self._world.size, "threads": torch.get_num_threads()}
         return {**train, **here, "device": self._world.device.type}
 
@@ -231,48 +206,3 @@ class RunKeeper:
                 "python": platform.python_version(),
             },
         }
-
-
-def settings_of(recipe: Recipe) -> dict[str, Any]:
-    """The settings of a run that a resumed run may not change."""
-    settings = recipe.model_dump(mode="json")
-    settings["train"] = {k: v for k, v in settings["train"].items() if k not in _FREE | _ROUNDING}
-    return settings
-
-
-def weights_sha256(module: nn.Module) -> str:
-    """A hash of all weights."""
-    digest = hashlib.sha256()
-    for name, tensor in module.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def require_same(stored: dict[str, Any], wanted: dict[str, Any], place: Path) -> None:
-    """Refuses to go on with a run that was another one.
-
-    Raises:
-        UsageError: They differ; each difference is named.
-    """
-    before, now = _flat(stored), _flat(wanted)
-    differences = [
-        f"  {name}: was {before.get(name)!r}, is {now.get(name)!r}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name)
-    ]
-    if differences:
-        raise UsageError(
-            f"{place}: belongs to another run:\n" + "\n".join(differences) + "\n"
-            "Resume with what it was started with, or start anew under another --output."
-        )
-
-
-def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

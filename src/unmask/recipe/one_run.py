@@ -15,7 +15,8 @@ from unmask.recipe.beginning import begin, introduction, load, resolved
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
 from unmask.recipe.hearing import Listen, ListeningLog
-from unmask.recipe.keeper import RunKeeper, settings_of, weights_sha256
+from unmask.recipe.identity import settings_of, weights_sha256
+from unmask.recipe.keeper import RunKeeper
 from unmask.recipe.outcome import Outcome, conclude
 from unmask.recipe.telling import ALREADY_FINISHED, standing
 from unmask.recipe.together import Say

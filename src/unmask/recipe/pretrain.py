@@ -16,8 +16,9 @@ from unmask.data.shards import Shards
 from unmask.errors import UsageError
 from unmask.recipe import files
 from unmask.recipe.config import Pretrain
+from unmask.recipe.identity import settings_of, weights_sha256
 from unmask.recipe.initial import fresh, going_on
-from unmask.recipe.keeper import RunKeeper, require_new, settings_of, weights_sha256
+from unmask.recipe.keeper import RunKeeper, require_new
 from unmask.recipe.material import open_corpus, training_data
 from unmask.recipe.objectives import objective_of
 from unmask.recipe.output import require_ours

@@ -102,10 +102,21 @@ _DISTILBERT = Case(
     variants=({}, {"dim": 40, "n_heads": 5, "activation": "relu"}, {"n_heads": 1, "n_layers": 1}),
 )
 
+_MPNET = Case(
+    "MPNet",
+    {**_SMALL, "max_position_embeddings": 26, "pad_token_id": 1},
+    variants=(
+        {},
+        {"hidden_size": 40, "num_attention_heads": 5, "hidden_act": "relu", "vocab_size": 103},
+        {"num_attention_heads": 1, "num_hidden_layers": 1},
+    ),
+)
+
 CASES: dict[str, Case] = {
     "albert": _ALBERT,
     "electra": _ELECTRA,
     "distilbert": _DISTILBERT,
+    "mpnet": _MPNET,
     "roberta": _ROBERTA,
     "xlm-roberta": Case(**{**vars(_ROBERTA), "name": "XLMRoberta", "variants": ({},)}),
 }

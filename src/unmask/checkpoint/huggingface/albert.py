@@ -34,7 +34,9 @@ KEYS = KeyTable(
             *linear("heads.mlm.norm", "predictions.LayerNorm"),
             Rule("heads.mlm.decoder.bias", ("predictions.bias",)),
         ),
-        "nsp": (  # which ALBERT trains by the order of two sentences
+        # ALBERT trains it by the order of two sentences. transformers drops out its input;
+        # google-research/albert, `run_pretraining.py`, does not, and wins here.
+        "nsp": (
             *linear("heads.nsp.pooler.dense", "albert.pooler"),
             *linear("heads.nsp.classifier", "sop_classifier.classifier"),
         ),

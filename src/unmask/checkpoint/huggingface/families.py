@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from unmask.checkpoint.huggingface import albert, bert, distilbert, electra, left_to_right, roberta
+from unmask.checkpoint.huggingface import (
+    albert,
+    bert,
+    distilbert,
+    electra,
+    left_to_right,
+    mpnet,
+    roberta,
+)
 from unmask.checkpoint.huggingface.family import Family
 from unmask.models.config import EncoderConfig, FamilyName, family_name
 
@@ -14,6 +22,7 @@ FAMILIES: dict[FamilyName, Family] = {
     "electra": electra.FAMILY,
     "distilbert": distilbert.FAMILY,
     "left-to-right": left_to_right.FAMILY,
+    "mpnet": mpnet.FAMILY,
 }
 
 

@@ -50,14 +50,20 @@ class AlbertConfig(EncoderConfig):
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The block that each step visits: the layers share out the groups evenly."""
+        """The block that each step visits: the layers share out the groups evenly.
+
+        Where they cannot, transformers' floating-point quotient decides (`AlbertTransformer`),
+        which at a few sizes rounds down where whole numbers would not.
+        """
         layers, groups, inner = (
             self.num_hidden_layers,
             self.num_hidden_groups,
             self.inner_group_num,
         )
         return tuple(
-            layer * groups // layers * inner + i for layer in range(layers) for i in range(inner)
+            int(layer / (layers / groups)) * inner + i
+            for layer in range(layers)
+            for i in range(inner)
         )
 
     @model_validator(mode="after")

@@ -17,3 +17,15 @@ class DistilBertConfig(EncoderConfig):
     classifier_dropout: float | None = Field(default=0.2, ge=0.0, lt=1.0)
     """Share of a sequence classifier's input zeroed while training; None means
     `hidden_dropout_prob`."""
+    qa_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of a span head's input zeroed while training."""
+
+    @property
+    def token_head_dropout(self) -> float:
+        """That of the blocks (transformers, `DistilBertForTokenClassification`)."""
+        return self.hidden_dropout_prob
+
+    @property
+    def span_head_dropout(self) -> float:
+        """Its own."""
+        return self.qa_dropout

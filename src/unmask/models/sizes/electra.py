@@ -20,6 +20,11 @@ class ElectraConfig(BertConfig):
     embedding_size: int = Field(default=128, ge=1, le=16_384)
     """Width of the embeddings; a projection widens them where it is not `hidden_size`."""
 
+    @property
+    def judges_pairs(self) -> bool:
+        """ELECTRA reads pairs, and learns nothing of them."""
+        return False
+
     @classmethod
     def preset(cls, name: Preset) -> dict[str, int]:
         """Layers and widths by name; the smaller ones have embeddings of at most 128, as

@@ -77,6 +77,26 @@ class EncoderConfig(BaseModel):
         rate = self.classifier_dropout
         return self.hidden_dropout_prob if rate is None else rate
 
+    @property
+    def token_head_dropout(self) -> float:
+        """The same where a classifier reads tokens."""
+        return self.head_dropout
+
+    @property
+    def span_head_dropout(self) -> float:
+        """The same where the start and end of an answer are read off."""
+        return 0.0
+
+    @property
+    def judges_pairs(self) -> bool:
+        """Whether the family has a head for pairs of segments beside the one for masked tokens."""
+        return self.num_segments > 1
+
+    @property
+    def attention_reads_positions(self) -> bool:
+        """Whether the lowest block is given the vectors of positions as their table has them."""
+        return True
+
     def with_dropout(self, rate: float) -> Self:
         """The same with another share zeroed of block outputs and attention weights."""
         update = {"hidden_dropout_prob": rate, "attention_probs_dropout_prob": rate}

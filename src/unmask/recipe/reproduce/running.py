@@ -13,7 +13,7 @@ from unmask.checkpoint.lock import RunLock
 from unmask.checkpoint.runs import is_begun
 from unmask.errors import DataError, MachineError, Stopped, UnmaskError, UsageError
 from unmask.recipe.finetune import finetune
-from unmask.recipe.keeper import weights_sha256
+from unmask.recipe.identity import weights_sha256
 from unmask.recipe.reproduce.datasets import DATA_SETS, missing
 from unmask.recipe.reproduce.interrupting import interruptible
 from unmask.recipe.reproduce.report import Report, write

@@ -17,7 +17,7 @@ from unmask.models.config import EncoderConfig
 from unmask.recipe.beginning import default_rate, load
 from unmask.recipe.examples import Examples, read_both, reading_config
 from unmask.recipe.finetune import finetune_examples
-from unmask.recipe.keeper import settings_of, weights_sha256
+from unmask.recipe.identity import settings_of, weights_sha256
 from unmask.recipe.together import Say, on_stderr
 from unmask.recipe.tune import studies
 from unmask.recipe.tune.config import Tune

@@ -1,0 +1,1 @@
+"""The settings of each kind of run; no file here imports tensors."""
