@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from unmask.models.sizes.bert import BertConfig as BertConfig
+from unmask.models.sizes.deberta import DebertaConfig as DebertaConfig
+from unmask.models.sizes.deberta import DebertaV2Config as DebertaV2Config
 from unmask.models.sizes.encoder import Activation as Activation
 from unmask.models.sizes.encoder import EncoderConfig as EncoderConfig
 from unmask.models.sizes.presets import PRESETS as PRESETS
@@ -12,13 +14,15 @@ from unmask.models.sizes.presets import Preset as Preset
 from unmask.models.sizes.roberta import RobertaConfig as RobertaConfig
 from unmask.models.sizes.roberta import XlmRobertaConfig as XlmRobertaConfig
 
-FamilyName = Literal["bert", "roberta", "xlm-roberta"]
+FamilyName = Literal["bert", "roberta", "xlm-roberta", "deberta", "deberta-v2"]
 """Hugging Face's `model_type`."""
 
 CONFIGS: dict[FamilyName, type[EncoderConfig]] = {
     "bert": BertConfig,
     "roberta": RobertaConfig,
     "xlm-roberta": XlmRobertaConfig,
+    "deberta": DebertaConfig,
+    "deberta-v2": DebertaV2Config,
 }
 """The config of each family."""
 assert tuple(CONFIGS) == get_args(FamilyName)

@@ -87,6 +87,11 @@ class Pretrain(PretrainChoices):
                 f"train.sequence_length is {longest}, but the model has only "
                 f"{config.max_length} positions: set model.max_position_embeddings"
             )
+        if self.initial_attention == "neighbours" and not config.can_begin_at_neighbours:
+            raise ValueError(
+                f"initial_attention neighbours aims by vectors of positions that are added to the "
+                f"tokens', which {self.family} does without: leave it out"
+            )
         if self.next_sentence and config.num_segments < 2:
             raise ValueError(
                 f"next_sentence needs two segments, but the model has {config.num_segments}: set "

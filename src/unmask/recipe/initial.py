@@ -70,6 +70,8 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer) -> Bundl
     for name in _KEPT:
         if name in base.model.heads and name in started.heads:
             started.heads[name].load_state_dict(base.model.heads[name].state_dict())
+    if "mlm" in base.model.heads:
+        started.decoder.load_state_dict(base.model.decoder.state_dict())
     for name in pooler:  # which this does not train, and fine-tuning may go on with
         started.heads[name].load_state_dict(base.model.heads[name].state_dict())
         started.heads[name].requires_grad_(False)

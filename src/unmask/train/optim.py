@@ -195,7 +195,7 @@ def _sorted(
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if muon and parameter.ndim > 1 and name.startswith("encoder.blocks."):
+        if muon and parameter.ndim == 2 and name.startswith("encoder.blocks."):
             matrices.append((parameter, 3 if name.endswith("qkv.weight") else 1))
         else:
             others.append((name, parameter))

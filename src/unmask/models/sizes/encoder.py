@@ -62,6 +62,11 @@ class EncoderConfig(BaseModel):
         return 1
 
     @property
+    def can_begin_at_neighbours(self) -> bool:
+        """Whether `nn.init.look_at_neighbours` has positions to aim by."""
+        return True
+
+    @property
     def num_blocks(self) -> int:
         """Blocks with weights of their own."""
         return self.num_hidden_layers
