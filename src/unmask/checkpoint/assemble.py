@@ -40,7 +40,8 @@ def assemble(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0
         built[head] = fine_tuned_head(config, head, num_outputs)
     if "pooler" in heads:
         built["pooler"] = family.build_pooler(config)
-    return Model(encoder, built)
+    decoder = family.build_mask_decoder(config) if "mlm" in heads else None
+    return Model(encoder, built, decoder)
 
 
 def fine_tuned_head(config: EncoderConfig, head: str, num_outputs: int) -> nn.Module:

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 from unmask.models.sizes.albert import AlbertConfig as AlbertConfig
 from unmask.models.sizes.bert import BertConfig as BertConfig
+from unmask.models.sizes.deberta import DebertaConfig as DebertaConfig
+from unmask.models.sizes.deberta import DebertaV2Config as DebertaV2Config
 from unmask.models.sizes.distilbert import DistilBertConfig as DistilBertConfig
 from unmask.models.sizes.electra import ElectraConfig as ElectraConfig
 from unmask.models.sizes.encoder import Activation as Activation
@@ -25,6 +27,8 @@ FamilyName = Literal[
     "electra",
     "distilbert",
     "mpnet",
+    "deberta",
+    "deberta-v2",
     "left-to-right",
 ]
 """Hugging Face's `model_type`."""
@@ -37,6 +41,8 @@ CONFIGS: dict[FamilyName, type[EncoderConfig]] = {
     "electra": ElectraConfig,
     "distilbert": DistilBertConfig,
     "mpnet": MpnetConfig,
+    "deberta": DebertaConfig,
+    "deberta-v2": DebertaV2Config,
     "left-to-right": LeftToRightConfig,
 }
 """The config of each family."""

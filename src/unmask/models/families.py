@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unmask.models import albert, bert, distilbert, electra, left_to_right, mpnet, roberta
+from unmask.models import (
+    albert,
+    bert,
+    deberta,
+    distilbert,
+    electra,
+    left_to_right,
+    mpnet,
+    roberta,
+)
 from unmask.models.config import EncoderConfig, FamilyName, family_name
 from unmask.models.family import Family
 
@@ -15,8 +24,10 @@ FAMILIES: Mapping[FamilyName, Family] = {
     "albert": albert.FAMILY,
     "electra": electra.FAMILY,
     "distilbert": distilbert.FAMILY,
-    "left-to-right": left_to_right.FAMILY,
     "mpnet": mpnet.FAMILY,
+    "deberta": deberta.FAMILY,
+    "deberta-v2": deberta.V2_FAMILY,
+    "left-to-right": left_to_right.FAMILY,
 }
 
 

@@ -9,6 +9,12 @@ from typing import Any
 from torch import nn
 
 from unmask.nn.encoder import Encoder
+from unmask.nn.mask_decoder import FinalStates
+
+
+def final_states(_config: Any) -> nn.Module:
+    """Masked language models that read the encoder's end."""
+    return FinalStates()
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,9 @@ class Family:
     """(B, D) hidden states of first tokens to (B, D), what a classifier of sequences reads."""
     build_token_transform: Callable[[Any], nn.Module]
     """(N, D) to (N, D), what a classifier of tokens or a span head reads; identity for most."""
+    build_mask_decoder: Callable[[Any], nn.Module] = final_states
+    """(encoder, batch, rows) to the states that a masked language model reads, see
+    `nn.mask_decoder`."""
     pretrains_pooler: bool = False
     """Whether the pooler is trained in pretraining, by a loss over pairs, and so is worth keeping
     when a classifier is put on it."""

@@ -65,6 +65,35 @@ class FactorisedEmbedding(TokenPositionSegmentEmbedding):
         return projected
 
 
+class ProjectedEmbedding(nn.Module):
+    """The same sum, projected to the hidden width before it is normalised (DeBERTa's order)."""
+
+    def __init__(
+        self,
+        tokens: nn.Embedding,
+        positions: nn.Module,
+        segments: nn.Module,
+        projection: nn.Module,
+        norm: nn.Module,
+        dropout_rate: float,
+    ) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.positions = positions
+        self.segments = segments
+        self.projection = projection
+        self.norm = norm
+        self.dropout = Dropout(dropout_rate)
+
+    def forward(self, input_ids: Tensor, position_ids: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Three (N,) int64 to (N, D), by way of (N, E)."""
+        summed = (
+            self.tokens(input_ids) + self.positions(position_ids) + self.segments(token_type_ids)
+        )  # (N, E)
+        embedded: Tensor = self.dropout(self.norm(self.projection(summed)))  # (N, D)
+        return embedded
+
+
 class LaterPositions(nn.Embedding):
     """A table whose first rows no position reads (RoBERTa counts from the padding's id + 1)."""
 

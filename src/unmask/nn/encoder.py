@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,26 +38,34 @@ class Encoder(nn.Module):
         The rows that a task reads are worth naming: the last block then skips all others. Within,
         N and M are rounded up by rows that nothing reads, see `linear.rounded_up`.
         """
+        hidden, context = self.before_last(batch)
+        asking = None
+        if rows is not None:
+            asking = filled(rows, rounded_up(len(rows)) - len(rows), like=-1)
+            context = context.at(asking)
+        last = self.blocks[self.order[-1]]
+        final: Tensor = self.final_norm(last(hidden, context, asking))
+        return final[: batch.num_tokens if rows is None else len(rows)]
+
+    def before_last(self, batch: Batch) -> tuple[Tensor, Any]:
+        """What the last block is given: hidden states of all rows, and the context.
+
+        They are rounded up, see `forward`: (N', D), the batch's N rows first.
+        """
         lengths = batch.lengths
         if missing := rounded_up(batch.num_tokens) - batch.num_tokens:
             lengths = (*lengths, missing)
         input_ids, position_ids, token_type_ids = (
-            _filled(ids, missing)
+            filled(ids, missing)
             for ids in (batch.input_ids, batch.position_ids, batch.token_type_ids)
         )
         hidden = self.embedding(input_ids, position_ids, token_type_ids)
         context = self.context(lengths, position_ids)
-        *earlier, last = self.order
-        for index in earlier:
+        for index in self.order[:-1]:
             hidden = self.blocks[index](hidden, context)
-        asking = None
-        if rows is not None:
-            asking = _filled(rows, rounded_up(len(rows)) - len(rows), like=-1)
-            context = context.at(asking)
-        final: Tensor = self.final_norm(self.blocks[last](hidden, context, asking))
-        return final[: batch.num_tokens if rows is None else len(rows)]
+        return hidden, context
 
 
-def _filled(ids: Tensor, missing: int, like: int = 0) -> Tensor:
+def filled(ids: Tensor, missing: int, like: int = 0) -> Tensor:
     """(N + missing,): repeats of one of its own, so that no other row of a table is read."""
     return torch.cat((ids, ids[like].expand(missing))) if missing else ids

@@ -24,13 +24,13 @@ def initialise(module: nn.Module, standard_deviation: float, generator: torch.Ge
     `create_initializer`); Hugging Face draws from the untruncated normal. The paper's wins here.
     """
     for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Embedding):
+        if isinstance(part, nn.Linear | nn.Embedding | nn.Conv1d):
             _draw(part.weight, standard_deviation, generator)
-        if isinstance(part, nn.Linear) and part.bias is not None:
-            nn.init.zeros_(part.bias)
         if isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
-            nn.init.zeros_(part.bias)
+        for name, parameter in part.named_parameters(recurse=False):
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
 
 
 @torch.no_grad()

@@ -102,6 +102,8 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer, say: Say
             started.heads[name].load_state_dict(base.model.heads[name].state_dict())
         elif name in started.heads:
             say(f"the model has no {called} head: it starts with fresh weights")
+    if "mlm" in base.model.heads:
+        started.decoder.load_state_dict(base.model.decoder.state_dict())
     for name in pooler:  # which this does not train, and fine-tuning may go on with
         started.heads[name].load_state_dict(base.model.heads[name].state_dict())
         started.heads[name].requires_grad_(False)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from unmask.batch import Batch
 from unmask.data.windows import Window
 from unmask.nn.encoder import Encoder
+from unmask.nn.mask_decoder import FinalStates
 from unmask.tasks.config import WindowConfig
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
 from unmask.text.tokenizer import Tokenizer
@@ -151,16 +152,22 @@ class LabelledTask(Task, FineTuned, Protocol[_Example, _Scores]):
 
 
 class Model(nn.Module):
-    """An encoder and the heads that stand on it."""
+    """An encoder and the heads that stand on it.
 
-    def __init__(self, encoder: Encoder, heads: Mapping[str, nn.Module]) -> None:
+    The `decoder` is how the heads come by hidden states, see `nn.mask_decoder`.
+    """
+
+    def __init__(
+        self, encoder: Encoder, heads: Mapping[str, nn.Module], decoder: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.decoder = FinalStates() if decoder is None else decoder
         self.heads = nn.ModuleDict(heads)
 
     def forward(self, batch: Batch, task: Task) -> Outputs:
         """The scores that `task` learns from or decodes."""
-        return task.outputs(self.heads, self.encoder(batch, task.rows(batch)), batch)
+        return task.outputs(self.heads, self.decoder(self.encoder, batch, task.rows(batch)), batch)
 
     def published(self) -> Model:
         """The model as its folder holds it; another one where more is trained than stays."""

@@ -81,7 +81,7 @@ def rate_scales(model: Model, layer_decay: float) -> dict[str, float]:
 
 
 def _depth(name: str) -> int:
-    """0 for embeddings, 1 for the lowest block, and so on; the final norm is above all."""
+    """0 for embeddings and the relative table, 1 for the lowest block; the final norm tops all."""
     if match := _BLOCK.match(name):
         return int(match[1]) + 1
     return 0 if name.startswith(("encoder.embedding.", "encoder.context.")) else 2**31

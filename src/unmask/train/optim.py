@@ -200,7 +200,7 @@ def _sorted(
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if muon and parameter.ndim > 1 and _IN_BLOCK.search(name):
+        if muon and parameter.ndim == 2 and _IN_BLOCK.search(name):
             matrices.append((parameter, 3 if name.endswith("qkv.weight") else 1))
         else:
             others.append((name, parameter))

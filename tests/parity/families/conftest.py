@@ -41,6 +41,8 @@ class Case:
     """Its class of masked language modelling."""
     has_segments: bool = False
     """Whether its encoder takes `token_type_ids`."""
+    computes_in_fp32: bool = False
+    """Whether parts of it turn float64 into float32."""
     without_gradient: Sequence[str] = ()
     """Parts of names of their parameters that no loss reaches."""
 
@@ -111,6 +113,17 @@ _MPNET = Case(
         {"num_attention_heads": 1, "num_hidden_layers": 1},
     ),
 )
+_DEBERTA = {
+    **_SMALL,
+    "hidden_size": 36,  # of which each head's share times 3 is a square: theirs rounds the scale
+    "max_position_embeddings": 26,
+    "type_vocab_size": 2,
+    "relative_attention": True,
+    "pos_att_type": "c2p|p2c",
+    "position_biased_input": False,
+}
+_ONE_TERM = {"hidden_size": 24}  # the same for 2 terms
+_SHARED = {"share_att_key": True, "norm_rel_ebd": "layer_norm", "position_buckets": 8}
 
 CASES: dict[str, Case] = {
     "albert": _ALBERT,
@@ -119,6 +132,36 @@ CASES: dict[str, Case] = {
     "mpnet": _MPNET,
     "roberta": _ROBERTA,
     "xlm-roberta": Case(**{**vars(_ROBERTA), "name": "XLMRoberta", "variants": ({},)}),
+    "deberta": Case(
+        "Deberta",
+        _DEBERTA,
+        variants=(
+            {},
+            {"pos_att_type": ["c2p"], **_ONE_TERM, "legacy": False},
+            {"pos_att_type": ["p2c"], **_ONE_TERM, "max_relative_positions": 9},
+            {"relative_attention": False, "position_biased_input": True, "type_vocab_size": 0},
+            {"embedding_size": 20, "pooler_hidden_act": "tanh"},
+        ),
+        tasks=("SequenceClassification", "TokenClassification", "QuestionAnswering"),
+        has_segments=True,
+        computes_in_fp32=True,
+    ),
+    "deberta-v2": Case(
+        "DebertaV2",
+        _DEBERTA,
+        variants=(
+            {},
+            _SHARED,
+            {**_SHARED, "pos_att_type": ["c2p"], **_ONE_TERM, "legacy": False},
+            {**_SHARED, "pos_att_type": ["p2c"], **_ONE_TERM, "position_biased_input": True},
+            {"pos_att_type": ["p2c"], **_ONE_TERM, "max_relative_positions": 9},
+            {"embedding_size": 20},
+            {"relative_attention": False, "position_biased_input": True, "type_vocab_size": 0},
+            {"conv_kernel_size": 3, "conv_act": "gelu", **_SHARED},
+            {"conv_kernel_size": 5, "conv_groups": 4, "num_hidden_layers": 1},
+        ),
+        has_segments=True,
+    ),
 }
 """By our name of the family."""
 
@@ -154,7 +197,7 @@ class Pair:
     def gradients(self) -> dict[str, Tensor]:
         """Ours, by their names."""
         family = family_of(self.ours.config)
-        keys = family.keys_of(architecture_of(self.ours.task))
+        keys = family.keys_of(architecture_of(self.ours.task), self.ours.config)
         found = {
             name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             for name, parameter in self.ours.model.named_parameters()

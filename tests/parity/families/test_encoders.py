@@ -51,6 +51,7 @@ def test_masked_lm_logits_and_gradients_are_theirs(
     dtype: torch.dtype,
     rate: float,
 ) -> None:
+    rate = max(rate, 1e-5) if case.computes_in_fp32 else rate
     pair = make_pair(case, case.masked_lm, dtype, **variant)
     both = make_both(case, (1, 5, 24, 9, 8), **variant)
     rows = torch.arange(both.batch.num_tokens)[::3]

@@ -75,7 +75,11 @@ def write_config(
     fields = {
         "model_type": family_name(config),
         "dtype": dtype,
-        **{name: values[ours] for ours, name in family_of(config).fields.items()},
+        **{
+            name: values[ours]
+            for ours, name in family_of(config).fields.items()
+            if values[ours] is not None  # as what a missing field means
+        },
         **purpose,
     }
     write_object(folder / CONFIG, fields, MAX_JSON_BYTES)

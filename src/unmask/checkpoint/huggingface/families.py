@@ -5,6 +5,7 @@ from __future__ import annotations
 from unmask.checkpoint.huggingface import (
     albert,
     bert,
+    deberta,
     distilbert,
     electra,
     left_to_right,
@@ -21,8 +22,10 @@ FAMILIES: dict[FamilyName, Family] = {
     "albert": albert.FAMILY,
     "electra": electra.FAMILY,
     "distilbert": distilbert.FAMILY,
-    "left-to-right": left_to_right.FAMILY,
     "mpnet": mpnet.FAMILY,
+    "deberta": deberta.FAMILY,
+    "deberta-v2": deberta.V2_FAMILY,
+    "left-to-right": left_to_right.FAMILY,
 }
 
 

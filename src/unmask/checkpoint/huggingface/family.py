@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,21 @@ from unmask.models.config import EncoderConfig
 def numbered(config: EncoderConfig) -> Iterable[Mapping[str, int]]:
     """Blocks that their names count as we do."""
     return [{"layer": layer} for layer in range(config.num_blocks)]
+
+
+def as_configured(config: EncoderConfig, _names: Collection[str]) -> EncoderConfig:
+    """A config that says everything itself."""
+    return config
+
+
+def one_spelling(_config: EncoderConfig, keys: KeyTable) -> KeyTable:
+    """Names that no config changes."""
+    return keys
+
+
+def all_read(_config: EncoderConfig, _names: Collection[str]) -> Mapping[str, str]:
+    """Folders that hold nothing but what is read."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,12 @@ class Family:
     """Other tables, for what a task calls its architecture, where it names its head otherwise."""
     blocks: Callable[[Any], Iterable[Mapping[str, int]]] = numbered
     """How their names count the blocks of a config, see `KeyTable.rules`."""
+    as_found: Callable[[Any, Collection[str]], EncoderConfig] = as_configured
+    """The config with what the weights' canonical names tell besides."""
+    as_written: Callable[[Any, KeyTable], KeyTable] = one_spelling
+    """The table with the spelling that a config asks for."""
+    unread: Callable[[Any, Collection[str]], Mapping[str, str]] = all_read
+    """Their names, of those given, that a model of this config does not read, and why."""
 
     def kind_of(self, architecture: str | None) -> str | None:
         """What a task calls transformers' class; None for one of pretraining, or none of ours."""
@@ -53,6 +74,6 @@ class Family:
             },
         )
 
-    def keys_of(self, kind: str | None) -> KeyTable:
+    def keys_of(self, kind: str | None, config: EncoderConfig) -> KeyTable:
         """The table for what a task calls its architecture."""
-        return self.keys_by_kind.get(kind or "", self.keys)
+        return self.as_written(config, self.keys_by_kind.get(kind or "", self.keys))

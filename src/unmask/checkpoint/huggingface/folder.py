@@ -81,7 +81,7 @@ def save_folder(
         DataError: The labels are too many to be read again.
     """
     family = family_of(bundle.config)
-    keys = family.keys_of(architecture_of(bundle.task))
+    keys = family.keys_of(architecture_of(bundle.task), bundle.config)
     state = stored_state(bundle.model, keys)
     tensors = to_theirs(keys.rules(family.blocks(bundle.config), state), state)
     if set(bundle.model.heads) <= {"pooler"}:  # an encoder alone is stored without prefix

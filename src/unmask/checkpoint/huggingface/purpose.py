@@ -46,12 +46,10 @@ def purpose_fields(family: Family, model: Model, task: Task | None) -> dict[str,
     if task is None:
         return {"architectures": [family.architectures[heads]], **label_fields(numbered(rows))}
     assert isinstance(task, FineTuned), "a fine-tuned head needs a task that knows its labels"
-    if task.architecture is None:
-        # transformers has no classifier over a mean. As the encoder that it is there, it loads the
-        # folder without inventing a pooler; unmask.json tells us of the classifier.
-        name = family.architectures[frozenset()]
-    else:
-        name = family.fine_tuned[task.architecture]
+    # transformers has no classifier over a mean, nor every class for every family. As the encoder
+    # that it is there, it loads the folder without inventing a pooler; unmask.json tells us of the
+    # classifier.
+    name = family.fine_tuned.get(task.architecture or "", family.architectures[frozenset()])
     fields: dict[str, Any] = {"architectures": [name], **label_fields(task.labels)}
     assert len(task.labels) in (0, rows), "the task's labels do not fit the head"
     return fields if task.problem_type is None else {**fields, "problem_type": task.problem_type}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from unmask.checkpoint.safe import MAX_JSON_BYTES, Entry, contained, read_object
 from unmask.errors import DataError
 from unmask.models.config import EncoderConfig
 from unmask.tasks.task import Task
+
+logger = logging.getLogger(__name__)
 
 MAX_OUTPUTS = 100_000
 """Rows of a classifier."""
@@ -45,8 +48,13 @@ def survey(folder: Path) -> Survey:
     family, config = read_config(folder)
     given = read_object(contained(folder, CONFIG), MAX_JSON_BYTES)
     architecture = read_architecture(given, str(folder / CONFIG))
-    keys = family.keys_of(family.kind_of(architecture))
-    entries = _entries(folder, family, keys, architecture)
+    kind = family.kind_of(architecture)
+    entries = _entries(folder, family, family.keys_of(kind, config), architecture)
+    config = family.as_found(config, entries)
+    keys = family.keys_of(kind, config)
+    for name, reason in family.unread(config, entries).items():
+        if entries.pop(name, None):
+            logger.info("%s: `%s` is not read: %s.", folder, name, reason)
     heads = keys.found_heads(entries)
     num_outputs = _num_outputs(keys, heads, entries)
     task = read_task(folder, given, family, heads, num_outputs)
@@ -61,6 +69,9 @@ def _entries(
     entries = {
         name: stored[as_stored] for name, as_stored in keys.canonical(stored, str(folder)).items()
     }
+    for name in stored:
+        if name in keys.ignored:
+            logger.info("%s: `%s` is not read: %s.", folder, name, keys.ignored[name])
     for copy, original in keys.copies.items():
         if copy in entries and original not in entries:
             entries[original] = entries.pop(copy)

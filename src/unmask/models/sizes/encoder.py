@@ -93,8 +93,8 @@ class EncoderConfig(BaseModel):
         return self.num_segments > 1
 
     @property
-    def attention_reads_positions(self) -> bool:
-        """Whether the lowest block is given the vectors of positions as their table has them."""
+    def can_begin_at_neighbours(self) -> bool:
+        """Whether `nn.init.look_at_neighbours` has positions to aim by."""
         return True
 
     def with_dropout(self, rate: float) -> Self:

@@ -150,7 +150,7 @@ class Pretrain(PretrainChoices):
                 f"{name}: family {self.family} has no head for pairs; leave it out, or take family "
                 "bert"
             )
-        if self.initial_attention != "random" and not config.attention_reads_positions:
+        if self.initial_attention != "random" and not config.can_begin_at_neighbours:
             raise ValueError(
                 f"initial_attention {self.initial_attention}: family {self.family} adds no vector "
                 "for each position, so that no head can be aimed by them; take random, or family "
