@@ -11,6 +11,7 @@ from unmask.models import (
     distilbert,
     electra,
     left_to_right,
+    modernbert,
     mpnet,
     roberta,
 )
@@ -27,6 +28,7 @@ FAMILIES: Mapping[FamilyName, Family] = {
     "mpnet": mpnet.FAMILY,
     "deberta": deberta.FAMILY,
     "deberta-v2": deberta.V2_FAMILY,
+    "modernbert": modernbert.FAMILY,
     "left-to-right": left_to_right.FAMILY,
 }
 

@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Pooling = Literal["cls", "mean"]
+
 
 class WindowConfig(BaseModel):
     """How texts longer than the model reads are cut into overlapping windows."""
@@ -35,7 +37,7 @@ class ClassificationConfig(WindowConfig):
 
     kind: Literal["single", "multi", "regression"] = "single"
     """One label of several, any number of labels, or a number."""
-    pooling: Literal["cls", "mean"] = "cls"
+    pooling: Pooling = "cls"
     """What the classifier reads: the pooled `[CLS]` as in Devlin et al. 2019, or the mean of all
     tokens' hidden states."""
     class_weights: Literal["none", "balanced"] = "none"

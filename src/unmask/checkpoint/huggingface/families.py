@@ -9,6 +9,7 @@ from unmask.checkpoint.huggingface import (
     distilbert,
     electra,
     left_to_right,
+    modernbert,
     mpnet,
     roberta,
 )
@@ -25,6 +26,7 @@ FAMILIES: dict[FamilyName, Family] = {
     "mpnet": mpnet.FAMILY,
     "deberta": deberta.FAMILY,
     "deberta-v2": deberta.V2_FAMILY,
+    "modernbert": modernbert.FAMILY,
     "left-to-right": left_to_right.FAMILY,
 }
 

@@ -39,7 +39,7 @@ class DebertaConfig(EncoderConfig):
     """Lets a masked language model read the last block twice, asked by absolute positions (He et
     al. 2021, section 3.3); other heads read the plain encoder. It takes `position_biased_input`
     off, and has no effect with it on."""
-    legacy: bool = True
+    legacy: bool = False
     """How the masked language model head is spelled on disk: as transformers' older class has it,
     which is its default, or as Microsoft published it."""
     pooler_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
