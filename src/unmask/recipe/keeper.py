@@ -20,6 +20,7 @@ from unmask.checkpoint.huggingface.folder import save_folder
 from unmask.checkpoint.huggingface.provenance import read_provenance
 from unmask.checkpoint.runs import BEST_FOLDER, MODEL_FOLDER, checkpoints, is_begun
 from unmask.errors import DataError, UsageError
+from unmask.recipe.identity import require_same
 from unmask.train.config import TrainConfig
 from unmask.train.distributed import World
 from unmask.train.optim import Optimizers
@@ -236,32 +237,3 @@ def weights_sha256(module: nn.Module) -> str:
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def require_same(stored: dict[str, Any], wanted: dict[str, Any], place: Path) -> None:
-    """Refuses to go on with a run that was another one.
-
-    Raises:
-        UsageError: They differ; each difference is named.
-    """
-    before, now = _flat(stored), _flat(wanted)
-    differences = [
-        f"  {name}: was {before.get(name)!r}, is {now.get(name)!r}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name)
-    ]
-    if differences:
-        raise UsageError(
-            f"{place}: belongs to another run:\n" + "\n".join(differences) + "\n"
-            "Resume with what it was started with, or start anew under another --output."
-        )
-
-
-def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

@@ -14,7 +14,7 @@ import numpy as np
 
 from unmask.checkpoint.lock import LOCK
 from unmask.errors import DataError, MachineError, UsageError
-from unmask.recipe.keeper import require_same
+from unmask.recipe.identity import require_same
 from unmask.recipe.tune.config import Parameters
 
 if TYPE_CHECKING:
