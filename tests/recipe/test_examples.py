@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from unmask.data.labelled.config import LabelledConfig
-from unmask.errors import UsageError
+from unmask.errors import DataError, UsageError
 from unmask.recipe.examples import Examples, examined, read, read_both, reading_config
 from unmask.tasks.config import ClassificationConfig, TaggingConfig
 
@@ -129,6 +130,32 @@ def test_the_last_sentence_is_read_however_the_file_ends(ending: str, tmp_path: 
 
     assert len(found.train) + len(found.validation) == 21
     assert any(e.text == "the last" for e in (*found.train, *found.validation))
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+@pytest.mark.parametrize(
+    ("task", "line", "said"),
+    [
+        ("tagging", "the film {} was good\tpositive", "60 of 60 words are whole texts"),
+        ("classification", "word{}\tO{}", "60 of the first 60 texts are single words"),
+    ],
+)
+def test_a_file_of_another_task_is_warned_of_before_anything_else(
+    task: str, line: str, said: str, is_given: bool, tmp_path: Path
+) -> None:
+    ends = ["\n" if task == "classification" and i % 9 == 0 else "" for i in range(60)]
+    rows = [line.format(i, i % 2) + end for i, end in enumerate(ends)]
+    file = tmp_path / "a.tsv"
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    told: list[str] = []
+
+    with suppress(DataError):  # of one sentence nothing can be held out
+        read_both(task, file, file if is_given else None, LabelledConfig(), 0.1, None,
+                  tmp_path, told.append)  # fmt: skip
+
+    assert told
+    assert told[0].startswith(f"warning: {file}: {said}")
+    assert "unmask finetune" in told[0]
 
 
 def test_a_class_with_one_example_is_kept_for_training_and_named_with_its_line(

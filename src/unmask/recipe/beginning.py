@@ -64,7 +64,8 @@ def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say
         UsageError: Longer windows are asked for than the model reads.
     """
     longest = recipe.settings.max_length
-    if longest is not None and longest > base.max_length:
+    is_given = "max_length" in recipe.settings.model_fields_set  # a task's own default may be long
+    if is_given and longest is not None and longest > base.max_length:
         raise UsageError(
             f"max_length is {longest}, but {base.name} reads {base.max_length} tokens at most: "
             "leave it out (--max-length), or set no more. Longer texts are cut into windows."

@@ -13,7 +13,7 @@ import numpy as np
 
 from unmask.checkpoint import native
 from unmask.data.finding import Finding
-from unmask.data.labelled import objects
+from unmask.data.labelled import mistaken, objects
 from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.doctor import examine, examine_reading
 from unmask.data.labelled.splitting import split
@@ -96,6 +96,7 @@ def read_both(
         DataError: See `read`.
     """
     found = read(task, train, config, run / REJECTS)
+    _warn_of_another_task(train, found, warn)
     if validation is None:
         kept, held_out = split(found, validation_rate, SPLIT_SEED)
         return Examples(_some(kept, max_examples), held_out)
@@ -103,6 +104,15 @@ def read_both(
     held_out = read(task, validation, config, run / f"validation-{REJECTS}")
     warn_of_shared("validation", held_out, found, warn)
     return Examples(found, held_out)
+
+
+def _warn_of_another_task(
+    given: Labelled, examples: Sequence[Any], warn: Callable[[str], None]
+) -> None:
+    """Says where a file looks like one for another task, as `unmask doctor` does."""
+    name = str(given) if isinstance(given, str | Path) else "data"
+    for finding in mistaken.about({name: examples}):
+        warn(f"warning: {finding.what}: {finding.why}. To mend it: {finding.fix}.")
 
 
 def warn_of_shared(

@@ -22,7 +22,8 @@ def verdict(outcome: Outcome, steps: int | None) -> str | None:
     if not better:
         return None
     ordered = sorted(better, key=lambda name: -better[name])
-    named = " and ".join(f"`{name}` ({better[name]:.4f})" for name in ordered)
+    *others, last = [f"`{name}` ({better[name]:.4f})" for name in ordered]
+    named = f"{', '.join(others)} and {last}" if others else last
     own = (outcome.test or outcome.validation)[outcome.metric]
     said = (
         f"warning: {named} {'is' if len(ordered) == 1 else 'are'} no worse than this model: "

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from unmask.data.finding import Finding
+from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.doctor import examine, examine_reading
 from unmask.data.labelled.examples import (
     Answer,
@@ -20,7 +21,7 @@ from unmask.data.labelled.examples import (
     TaggedExample,
     TextExample,
 )
-from unmask.data.labelled.reading import read_texts
+from unmask.data.labelled.reading import read_tagged, read_texts
 from unmask.data.rejects import Rejects
 from unmask.text.tokenizer import Tokenizer
 
@@ -228,6 +229,63 @@ def test_illegal_tags_are_named_with_the_word() -> None:
     assert broken.what.endswith('word 2 ("x"): `B-x` at the end')
     mixed = about(examine(train, {"test": bioes}), "different schemes")
     assert mixed.what == "the splits' tags follow different schemes: train iob2, test bioes"
+
+
+def written(folder: Path, name: str, *lines: str) -> Path:
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / name
+
+
+def found_in(path: Path, *, as_words: bool) -> list[Finding]:
+    read: Callable[..., Any] = read_tagged if as_words else read_texts
+    with Rejects(1.0) as rejects:
+        return examine(list(read(path, LabelledConfig(), rejects)), {})
+
+
+def test_texts_read_as_words_are_named(tmp_path: Path) -> None:
+    lines = [f"the film number {i} was good\tpositive" for i in range(60)]
+
+    for blank in ("", "\n"):
+        path = written(tmp_path, "texts.tsv", *(line + blank for line in lines))
+        finding = about(found_in(path, as_words=True), "60 of 60 words are whole texts")
+        assert finding.severity == "warning"
+        assert 'first "the film number 0 was good"' in finding.what
+        assert "unmask finetune classification" in finding.fix
+
+
+@pytest.mark.parametrize(("number", "is_named"), [(600, True), (40, False)])
+def test_a_file_of_one_endless_sentence_is_named(
+    tmp_path: Path, number: int, is_named: bool
+) -> None:
+    path = written(tmp_path, "words.conll", *(f"word{i}\tO" for i in range(number)))
+
+    told = [f for f in found_in(path, as_words=True) if "are one sentence" in f.what]
+
+    assert [f.fix for f in told] == ["write a blank line after each sentence"] * is_named
+
+
+def test_words_read_as_texts_are_named(tmp_path: Path) -> None:
+    lines = [f"word{i}\t{'B-x' if i % 9 == 0 else 'O'}" + "\n" * (i % 12 == 11) for i in range(90)]
+    path = written(tmp_path, "words.tsv", *lines)
+
+    finding = about(found_in(path, as_words=False), "this looks like a file of tagged words")
+
+    assert finding.severity == "warning"
+    assert "90 of the first 90 texts are single words" in finding.what
+    assert "unmask finetune tagging" in finding.fix
+
+
+def test_what_is_as_it_is_read_is_not_suspected(tmp_path: Path) -> None:
+    names = written(tmp_path, "names.tsv", *(f"name{i}\t{'ab'[i % 2]}" for i in range(90)))
+    blank = (f"a film {i}\t{'ab'[i % 2]}" + "\n" * (i % 9 == 0) for i in range(90))
+    texts = written(tmp_path, "texts.tsv", *blank)
+    words = (f"10 000 00{i % 9}\tO" + "\n" * (i % 9 == 0) for i in range(90))
+    numbers = written(tmp_path, "numbers.conll", *words)
+
+    for path, as_words in ((names, False), (texts, False), (numbers, True)):
+        found = found_in(path, as_words=as_words)
+        suspected = ("whole texts", "one sentence", "looks like")
+        assert not [f for f in found if any(words in f.what for words in suspected)]
 
 
 def test_parts_of_speech_are_no_spans() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from unmask.data.finding import Finding
-from unmask.data.labelled import balance, lengths, overlap, structure
+from unmask.data.labelled import balance, lengths, mistaken, overlap, structure
 from unmask.data.labelled.examples import Example
 from unmask.data.rejects import Rejects
 from unmask.text.tokenizer import Tokenizer
@@ -38,6 +38,7 @@ def examine(
     ]
     present = {name: examples for name, examples in splits.items() if examples}
     limit = max_length or (tokenizer.model_max_length if tokenizer is not None else None)
+    findings += mistaken.about(present)
     findings += balance.about(present)
     findings += overlap.about(present)
     findings += structure.about(present)
