@@ -39,7 +39,7 @@ def extend(
     words = ", ".join(found.words_added[:_SHOWN])
     rows = [
         ("vocabulary", f"{found.old_vocab_size:,} before, {found.vocab_size:,} now"),
-        ("new words", f"{found.num_words_added:,}: {words}"),
+        ("new tokens" if settings.retrain else "new words", f"{found.num_words_added:,}: {words}"),
         (
             "tokens per word",
             f"{found.tokens_per_word_before:.3f} before, {found.tokens_per_word_after:.3f} now, "

@@ -91,10 +91,9 @@ def candidate_ids(tokenizer: Tokenizer, candidates: Sequence[str]) -> list[int]:
     faults: list[str] = []
     for word in candidates:
         known = tokenizer.token_to_id(word)
-        if tokenizer.kind != "WordPiece":  # where the entry "Paris" is the end of a word
-            whole, _ = tokenizer.encode_words([word])
-            known = int(whole[0]) if len(whole) == 1 else known
-        pieces = tokenizer.encode(word) if known is None else [known]
+        if known is not None and tokenizer.kind != "WordPiece" and tokenizer.is_continuation[known]:
+            known = None  # the entry "Paris" is a word's end there, the word is "ĠParis", "▁Paris"
+        pieces = tokenizer.encode_words([word])[0].tolist() if known is None else [known]
         if not pieces:
             faults.append(f"{word!r} is no token at all")
         elif known is None and tokenizer.special.unk in pieces:

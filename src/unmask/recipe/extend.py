@@ -41,7 +41,7 @@ class Extended:
     old_vocab_size: int
     vocab_size: int
     num_words_added: int
-    """Words that are one token now."""
+    """Words that are one token now; after retraining, tokens that the old vocabulary lacked."""
     words_added: list[str]
     """The most frequent first."""
     held_out_words: int
