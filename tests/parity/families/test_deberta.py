@@ -24,6 +24,7 @@ from unmask.models.config import DebertaConfig, DebertaV2Config
 from unmask.nn.disentangled_scores import Tables, _learnt_scores, attend
 from unmask.nn.mask_decoder import EnhancedMaskDecoder, FinalStates
 from unmask.nn.relative import log_buckets
+from unmask.tasks import registry
 
 
 @pytest.fixture
@@ -339,4 +340,22 @@ def test_presets_are_version_3s() -> None:
         "layer_norm",
         512,
         True,
+    )
+
+
+def test_a_task_that_transformers_has_no_class_for_is_read_back(tmp_path: Path) -> None:
+    config = DebertaConfig.model_validate(
+        {**SMALL.model_dump(include=set(DebertaConfig.model_fields)), "vocab_size": 61}
+    )
+    model = assemble(config, {"pooled_classifier"}, 1).eval()
+    task = registry.foreign("pooled_classifier", "DebertaForMultipleChoice", (), None)
+    native.save(Bundle(model, task, None, config, None), tmp_path / "model")
+
+    again = native.load(tmp_path / "model")
+
+    assert again.task == task
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], tensor)
+    assert type(transformers.AutoModel.from_pretrained(tmp_path / "model")).__name__ == (
+        "DebertaModel"
     )
