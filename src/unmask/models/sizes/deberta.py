@@ -40,8 +40,8 @@ class DebertaConfig(EncoderConfig):
     al. 2021, section 3.3); other heads read the plain encoder. It takes `position_biased_input`
     off, and has no effect with it on."""
     legacy: bool = False
-    """How the masked language model head is spelled on disk: as transformers' older class has it,
-    which is its default, or as Microsoft published it."""
+    """Which names the masked language model head is written by: those of transformers' default if
+    true, else those that Microsoft published it by. Both are read."""
     pooler_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the pooler's input zeroed while training."""
     pooler_hidden_act: ActivationOrTanh = "gelu"
