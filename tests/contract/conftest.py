@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from unmask.recipe.objectives import objective_of
 
+from unmask.batch import Batch
 from unmask.data.labelled.examples import (
     Answer,
     ChoiceExample,
@@ -19,9 +21,12 @@ from unmask.data.labelled.examples import (
     TextExample,
 )
 from unmask.data.labelled.words import joined
+from unmask.data.loader import Source, Transform
+from unmask.recipe.config import Pretrain
+from unmask.recipe.initial import fresh
 from unmask.tasks.qa_spans import SpanScores
 from unmask.tasks.registry import TASKS
-from unmask.tasks.task import Model
+from unmask.tasks.task import Model, Task
 from unmask.text.config import TokenizerConfig
 from unmask.text.tokenizer import Tokenizer
 from unmask.text.train import train_wordpiece
@@ -264,3 +269,91 @@ def covered() -> set[str]:
 def tokenizer() -> Tokenizer:
     """Knows the words of the cases."""
     return train_wordpiece([" ".join(WORDS)] * 4, TokenizerConfig(vocab_size=60, min_frequency=1))
+
+
+_SIZES = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 64,
+}
+_DETECTION = {"objective": "replaced-token", "family": "electra"}
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "mlm+sop": {"sentence_order": True},
+    "rtd-separate": {
+        **_DETECTION,
+        "model": {"embedding_size": 32},
+        "generator": {
+            "embeddings": "separate",
+            "model": {"hidden_size": 16, "intermediate_size": 32, "embedding_size": 16},
+        },
+    },
+    "rtd-shared": {**_DETECTION, "generator": {"embeddings": "shared"}},
+    "rtd-disentangled": {
+        **_DETECTION,
+        "model": {"embedding_size": 24},
+        "generator": {
+            "embeddings": "gradient-disentangled",
+            "model": {"hidden_size": 16, "intermediate_size": 32},
+        },
+    },
+    "left-to-right": {"objective": "left-to-right", "family": "left-to-right"},
+}
+"""What else than masked language modelling and next sentences a recipe pretrains by."""
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """Sentences whose label tells of their order."""
+
+    source: Source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def batch(self, sample_ids: np.ndarray, epochs: np.ndarray, /) -> Batch:
+        batch = self.source.batch(sample_ids, epochs)
+        return replace(batch, labels={"sop": batch.labels["nsp"]})
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What the loop takes to pretrain by one objective."""
+
+    model: Model
+    task: Task
+    source: Source
+    transform: Transform
+
+
+@pytest.fixture
+def make_pretraining(
+    tokenizer: Tokenizer, make_sentences: Callable[..., Source]
+) -> Callable[..., Pretraining]:
+    """By the name of an objective, as a recipe makes it; no weight is at its initial value."""
+
+    def make(name: str, **sentences: Any) -> Pretraining:
+        given = OBJECTIVES[name]
+        recipe = Pretrain.model_validate(
+            {
+                "dropout": 0.0,
+                "train": {"sequence_length": 24},
+                **given,
+                "model": {**_SIZES, **given.get("model", {})},
+            }
+        )
+        bundle, objective = fresh(recipe, tokenizer), objective_of(recipe)
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for parameter in bundle.model.parameters():
+                parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+        source = make_sentences(pairs=recipe.sentence_order, **sentences)
+        return Pretraining(
+            bundle.model,
+            objective.task,
+            _Ordered(source) if recipe.sentence_order else source,
+            objective.transform(tokenizer, recipe.masking, 0),
+        )
+
+    return make

@@ -39,3 +39,25 @@ def test_two_processes_give_the_gradient_of_one(
 
     assert shared.num_forwards == 1 or micro_batch_tokens < 8192
     assert_same_step(shared, alone, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
+@pytest.mark.parametrize(
+    "objective", ["mlm+sop", "rtd-separate", "rtd-shared", "rtd-disentangled", "left-to-right"]
+)
+def test_two_processes_give_the_gradient_of_one_by_any_objective(
+    objective: str,
+    dtype: torch.dtype,
+    both: World,
+    make_pretraining: Callable[..., Any],
+    one_step: Callable[..., Any],
+    assert_same_step: Callable[..., None],
+) -> None:
+    parts = vars(make_pretraining(objective))
+    alone = one_step(dtype=dtype, train={"batch_size": 7}, **parts)
+    settings = {"batch_size": 7, "micro_batch_tokens": 30}
+
+    shared = one_step(dtype=dtype, train=settings, world=both, **parts)
+
+    assert shared.num_forwards > 1
+    assert_same_step(shared, alone, dtype)

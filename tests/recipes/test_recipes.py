@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -37,6 +37,16 @@ def test_there_are_recipes() -> None:
     assert {"demo", "mini-classic", "mini-fast", "base-paper"} <= {path.stem for path in RECIPES}
 
 
+def test_every_objective_has_a_recipe() -> None:
+    recipes = [load(path, {}, Pretrain) for path in RECIPES]
+    objectives = get_args(Pretrain.model_fields["objective"].annotation)
+
+    assert {recipe.objective for recipe in recipes} == set(objectives)
+    assert any(recipe.next_sentence for recipe in recipes)
+    assert any(recipe.sentence_order for recipe in recipes)
+    assert any(recipe.masking.final_rate for recipe in recipes)
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipe_runs_two_steps(path: Path, tiny_corpus: Path, tmp_path: Path) -> None:
     flags = shrunk(path)
@@ -45,8 +55,11 @@ def test_recipe_runs_two_steps(path: Path, tiny_corpus: Path, tmp_path: Path) ->
     result = pretrain(tiny_corpus, tmp_path / "run", recipe, say=lambda _: None)
 
     lines = read_metrics(tmp_path / "run" / METRICS_FILE)
-    assert [line["step"] for line in lines if "mlm_loss" in line] == [1, 2]
+    term = "next_loss" if whole.objective == "left-to-right" else "mlm_loss"
+    assert [line["step"] for line in lines if term in line] == [1, 2]
     assert ("nsp_loss" in result.scores) is whole.next_sentence
+    assert ("sop_loss" in result.scores) is whole.sentence_order
+    assert ("rtd_loss" in result.scores) is (whole.objective == "replaced-token")
     # What the flags do not name is the recipe's.
     assert recipe.optim == whole.optim
     assert (recipe.dropout, recipe.masking) == (whole.dropout, whole.masking)
