@@ -11,7 +11,6 @@ from unmask.models import (
     distilbert,
     electra,
     left_to_right,
-    modernbert,
     mpnet,
     roberta,
 )
@@ -28,7 +27,6 @@ FAMILIES: Mapping[FamilyName, Family] = {
     "mpnet": mpnet.FAMILY,
     "deberta": deberta.FAMILY,
     "deberta-v2": deberta.V2_FAMILY,
-    "modernbert": modernbert.FAMILY,
     "left-to-right": left_to_right.FAMILY,
 }
 

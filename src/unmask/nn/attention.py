@@ -24,19 +24,12 @@ class SelfAttention(nn.Module):
     Query, key and value come from one matrix product; checkpoints of other tools hold three.
     """
 
-    def __init__(
-        self,
-        hidden_size: int,
-        num_attention_heads: int,
-        dropout_rate: float,
-        *,
-        bias: bool = True,
-    ) -> None:
+    def __init__(self, hidden_size: int, num_attention_heads: int, dropout_rate: float) -> None:
         super().__init__()
         self.num_heads = num_attention_heads
         self.head_width = hidden_size // num_attention_heads
-        self.qkv = Linear(hidden_size, 3 * hidden_size, bias=bias)
-        self.output = Linear(hidden_size, hidden_size, bias=bias)
+        self.qkv = Linear(hidden_size, 3 * hidden_size)
+        self.output = Linear(hidden_size, hidden_size)
         self.dropout = Dropout(dropout_rate)
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:

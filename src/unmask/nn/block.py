@@ -47,38 +47,3 @@ class PostNormBlock(nn.Module):
         x = self.attention_norm(x + attended)
         normed: Tensor = self.feedforward_norm(x + self.dropout(self.feedforward(x)))
         return normed
-
-
-class PreNormBlock(nn.Module):
-    """Attention and feed-forward, each of the normalised input and added to the input itself.
-
-    Xiong et al. 2020, arXiv 2002.04745; ModernBERT's form.
-    """
-
-    def __init__(
-        self,
-        attention_norm: nn.Module,
-        attention: SelfAttention,
-        feedforward_norm: nn.Module,
-        feedforward: nn.Module,
-        dropout_rate: float,
-    ) -> None:
-        super().__init__()
-        self.attention_norm = attention_norm
-        self.attention = attention
-        self.feedforward_norm = feedforward_norm
-        self.feedforward = feedforward
-        self.dropout = Dropout(dropout_rate)
-
-    def attention_weights(self, x: Tensor, context: Context) -> list[Tensor]:
-        """See `PostNormBlock.attention_weights`."""
-        return self.attention.probabilities(self.attention_norm(x), context)
-
-    def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
-        """(N, D) to (N, D), or to (M, D) for `rows` alone, see `PostNormBlock.forward`."""
-        attended = self.dropout(self.attention(self.attention_norm(x), context, rows))
-        if rows is not None:
-            x = x.index_select(0, rows)  # (M, D)
-        x = x + attended
-        widened: Tensor = x + self.feedforward(self.feedforward_norm(x))
-        return widened

@@ -39,23 +39,6 @@ class TokenPositionSegmentEmbedding(nn.Module):
         return embedded
 
 
-class TokenEmbedding(nn.Module):
-    """A token's vector, normalised: encoders whose attention alone knows positions."""
-
-    def __init__(
-        self, tokens: nn.Embedding, layer_norm_eps: float, dropout_rate: float, *, norm_bias: bool
-    ) -> None:
-        super().__init__()
-        self.tokens = tokens
-        self.norm = nn.LayerNorm(tokens.embedding_dim, eps=layer_norm_eps, bias=norm_bias)
-        self.dropout = Dropout(dropout_rate)
-
-    def forward(self, input_ids: Tensor, _position_ids: Tensor, _token_type_ids: Tensor) -> Tensor:
-        """(N,) int64 to (N, D)."""
-        embedded: Tensor = self.dropout(self.norm(self.tokens(input_ids)))
-        return embedded
-
-
 class FactorisedEmbedding(TokenPositionSegmentEmbedding):
     """The same over narrow tables, projected to the hidden width afterwards.
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from unmask.nn.dropout import Dropout
 from unmask.nn.linear import Linear
 
 
@@ -28,32 +27,4 @@ class FeedForward(nn.Module):
         """(N, D) to (N, D)."""
         wide = self.activation(self.widen(x))  # (N, F)
         narrowed: Tensor = self.narrow(wide)  # (N, D)
-        return narrowed
-
-
-class GatedFeedForward(nn.Module):
-    """Half of the wide numbers, activated, times the other half, the gates (Shazeer 2020, GeGLU).
-
-    Both halves come from one matrix product, as checkpoints have it.
-    """
-
-    def __init__(
-        self,
-        hidden_size: int,
-        intermediate_size: int,
-        activation: Callable[[Tensor], Tensor],
-        dropout_rate: float,
-        *,
-        bias: bool,
-    ) -> None:
-        super().__init__()
-        self.widen = Linear(hidden_size, 2 * intermediate_size, bias=bias)
-        self.activation = activation
-        self.dropout = Dropout(dropout_rate)
-        self.narrow = Linear(intermediate_size, hidden_size, bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, D) to (N, D)."""
-        wide, gates = self.widen(x).chunk(2, dim=-1)  # (N, F) each
-        narrowed: Tensor = self.narrow(self.dropout(self.activation(wide) * gates))  # (N, D)
         return narrowed

@@ -22,17 +22,13 @@ class MaskedLMHead(nn.Module):
         hidden_size: int,
         activation: Callable[[Tensor], Tensor],
         layer_norm_eps: float,
-        *,
-        bias: bool = True,
-        norm_bias: bool = True,
-        decoder_bias: bool = True,
     ) -> None:
         super().__init__()
         vocab_size, embedding_size = embedding.weight.shape
-        self.transform = Linear(hidden_size, embedding_size, bias=bias)
+        self.transform = Linear(hidden_size, embedding_size)
         self.activation = activation
-        self.norm = nn.LayerNorm(embedding_size, eps=layer_norm_eps, bias=norm_bias)
-        self.decoder = Linear(embedding_size, vocab_size, bias=decoder_bias)
+        self.norm = nn.LayerNorm(embedding_size, eps=layer_norm_eps)
+        self.decoder = Linear(embedding_size, vocab_size)
         self.decoder.weight = embedding.weight
 
     def forward(self, hidden: Tensor) -> Tensor:

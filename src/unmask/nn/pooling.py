@@ -34,32 +34,6 @@ class Pooler(nn.Module):
         return self.activation(self.dense(self.dropout(first_hidden)))
 
 
-class NormedTransform(nn.Module):
-    """A layer, an activation and a normalisation between hidden states and any head of ModernBERT.
-
-    Warner et al. 2024's code, `ModernBertPredictionHead` in transformers.
-    """
-
-    def __init__(
-        self,
-        hidden_size: int,
-        activation: Callable[[Tensor], Tensor],
-        layer_norm_eps: float,
-        *,
-        bias: bool,
-        norm_bias: bool,
-    ) -> None:
-        super().__init__()
-        self.dense = Linear(hidden_size, hidden_size, bias=bias)
-        self.activation = activation
-        self.norm = nn.LayerNorm(hidden_size, eps=layer_norm_eps, bias=norm_bias)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(M, D) to (M, D)."""
-        transformed: Tensor = self.norm(self.activation(self.dense(hidden)))
-        return transformed
-
-
 def mean(hidden: Tensor, lengths: tuple[int, ...]) -> Tensor:
     """(N, D) packed hidden states to (B, D), each sequence's mean over all of its tokens."""
     sizes = torch.tensor(lengths, device=hidden.device)

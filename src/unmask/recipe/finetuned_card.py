@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unmask.checkpoint.bundle import Bundle
-from unmask.checkpoint.huggingface.families import family_of
 from unmask.recipe import card_figures
 from unmask.recipe.config import Finetune
 
@@ -87,8 +86,7 @@ def card(
     task: Any = bundle.task
     kind = _KINDS[_kind(task)]
     size = sum(parameter.numel() for parameter in bundle.model.parameters())
-    theirs = family_of(bundle.config).fine_tuned.get(task.architecture or "")
-    library = "unmask" if theirs is None else "transformers"
+    library = "unmask" if task.architecture is None else "transformers"
     counted = ", ".join(f"{number:,} {name}" for name, number in sizes.items())
     parts = [
         f"---\nlibrary_name: {library}\npipeline_tag: {kind.pipeline_tag}\n"
@@ -97,7 +95,7 @@ def card(
         f"{kind.answers} It is BERT's encoder of `{_shown(base_model)}`, fine-tuned.",
         *_labels(task.labels if _kind(task) != "regression" else ()),
         "## How to use it",
-        *_uses(task, kind, theirs),
+        *_uses(task, kind),
         "## Figures",
         f"Examples: {counted}. {card_figures.caution(outcome)}",
         card_figures.table(outcome),
@@ -149,8 +147,7 @@ def _labels(labels: Sequence[str]) -> list[str]:
     return [f"Labels: {listed}{rest}."]
 
 
-def _uses(task: Any, kind: _Kind, theirs: str | None) -> list[str]:
-    """`theirs` is transformers' class, None where it has none."""
+def _uses(task: Any, kind: _Kind) -> list[str]:
     text = "" if kind.pipeline_tag in ("multiple-choice", "question-answering") else '"A text." '
     if getattr(task, "pairs", None):
         text = '"A text." "A second text." '
@@ -158,9 +155,9 @@ def _uses(task: Any, kind: _Kind, theirs: str | None) -> list[str]:
         f"```bash\nunmask predict {_FOLDER} {text or '--input FILE '}--json\n"
         f"unmask evaluate {_FOLDER} FILE   # labelled examples of your own\n```"
     ]
-    if theirs is None:
-        return [*found, "transformers has no class for its head."]
-    loaded = f"AutoModelFor{task.architecture.removeprefix('Mean')}"
+    if task.architecture is None:
+        return [*found, "transformers has no class for its mean-pooled head."]
+    loaded = f"AutoModelFor{task.architecture}"
     if task.architecture == "TokenClassification":
         found.append(
             "```python\nfrom transformers import pipeline\n\n"

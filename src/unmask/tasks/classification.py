@@ -14,7 +14,7 @@ from unmask.data.labelled.examples import TextExample
 from unmask.data.windows import Window
 from unmask.errors import DataError
 from unmask.nn import pooling
-from unmask.tasks.config import ClassificationConfig, Pooling
+from unmask.tasks.config import ClassificationConfig
 from unmask.tasks.encoding import encode_texts, pair, single
 from unmask.tasks.losses import widened
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
@@ -56,20 +56,17 @@ class Classification:
         return cls(config, choosing.begin(config, examples), pairs)
 
     @classmethod
-    def foreign(
-        cls, labels: tuple[str, ...], problem_type: str | None, pooling: Pooling = "cls"
-    ) -> Self | None:
+    def foreign(cls, labels: tuple[str, ...], problem_type: str | None) -> Self | None:
         """The task of a model that another tool wrote; one output alone is a number.
 
         None for several numbers, which are not read here.
         """
         if len(labels) == 1 and problem_type not in _FOREIGN:
-            return cls(ClassificationConfig(kind="regression", pooling=pooling), Number())
+            return cls(ClassificationConfig(kind="regression"), Number())
         if problem_type == Number.problem_type:
             return None
         kind, made = _FOREIGN.get(problem_type or "", ("single", OneLabel))
-        config = ClassificationConfig.model_validate({"kind": kind, "pooling": pooling})
-        return cls(config, made(labels))
+        return cls(ClassificationConfig.model_validate({"kind": kind}), made(labels))
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> Self:
@@ -110,9 +107,8 @@ class Classification:
 
     @property
     def architecture(self) -> str | None:
-        """Few families have a mean-pooled classifier in transformers."""
-        mean = "" if self.config.pooling == "cls" else "Mean"
-        return f"{mean}SequenceClassification"
+        """transformers has no mean-pooled classifier."""
+        return "SequenceClassification" if self.config.pooling == "cls" else None
 
     @property
     def metric(self) -> str:

@@ -6,8 +6,6 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Pooling = Literal["cls", "mean"]
-
 
 class WindowConfig(BaseModel):
     """How texts longer than the model reads are cut into overlapping windows."""
@@ -37,7 +35,7 @@ class ClassificationConfig(WindowConfig):
 
     kind: Literal["single", "multi", "regression"] = "single"
     """One label of several, any number of labels, or a number."""
-    pooling: Pooling = "cls"
+    pooling: Literal["cls", "mean"] = "cls"
     """What the classifier reads: the pooled `[CLS]` as in Devlin et al. 2019, or the mean of all
     tokens' hidden states."""
     class_weights: Literal["none", "balanced"] = "none"

@@ -95,6 +95,4 @@ def foreign(
         return QuestionAnswering.foreign()
     if head == "classifier" and (architecture or "").endswith("ForTokenClassification"):
         return Tagging.foreign(labels)
-    if head == "classifier" and (architecture or "").endswith("ForSequenceClassification"):
-        return Classification.foreign(labels, problem_type, "mean")
     return None

@@ -41,8 +41,6 @@ class Case:
     """Its class of masked language modelling."""
     has_segments: bool = False
     """Whether its encoder takes `token_type_ids`."""
-    lengths_in_fp64: tuple[int, ...] = (1, 5, 24, 9, 8)
-    """Of a batch in float64, where theirs may have no number for padding that sees only padding."""
     computes_in_fp32: bool = False
     """Whether parts of it turn float64 into float32."""
     without_gradient: Sequence[str] = ()
@@ -127,50 +125,7 @@ _DEBERTA = {
 _ONE_TERM = {"hidden_size": 24}  # the same for 2 terms
 _SHARED = {"share_att_key": True, "norm_rel_ebd": "layer_norm", "position_buckets": 8}
 
-_MODERNBERT = Case(
-    "ModernBert",
-    computes_in_fp32=True,
-    lengths_in_fp64=(24, 24),
-    sizes={
-        "vocab_size": 61,
-        "hidden_size": 48,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 3,
-        "intermediate_size": 40,
-        "max_position_embeddings": 24,
-        "local_attention": 6,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "cls_token_id": 1,
-        "sep_token_id": 2,
-    },
-    variants=(
-        {},
-        {"hidden_size": 40, "num_attention_heads": 5, "local_attention": 128},
-        {
-            "norm_bias": True,
-            "attention_bias": True,
-            "mlp_bias": True,
-            "classifier_bias": True,
-            "decoder_bias": False,
-            "hidden_activation": "relu",
-        },
-        {
-            "layer_types": ["sliding_attention", "full_attention"],
-            "num_hidden_layers": 2,
-            "num_attention_heads": 1,
-            "local_attention": 4,
-            "rope_parameters": {
-                "full_attention": {"rope_type": "default", "rope_theta": 500.0},
-                "sliding_attention": {"rope_type": "default", "rope_theta": 50.0},
-            },
-        },
-    ),
-)
-
 CASES: dict[str, Case] = {
-    "modernbert": _MODERNBERT,
     "albert": _ALBERT,
     "electra": _ELECTRA,
     "distilbert": _DISTILBERT,

@@ -35,14 +35,13 @@ def read_config(folder: Path) -> tuple[Family, EncoderConfig]:
             f"{folder}: no config.json here; expected a model in Hugging Face's layout "
             "(config.json, model.safetensors, tokenizer.json)."
         )
-    found = read_object(file, MAX_JSON_BYTES)
-    family = _family(found, file)
-    given = family.read(found, str(file))
+    given = read_object(file, MAX_JSON_BYTES)
+    family = _family(given, file)
     for name, value in family.fixed.items():
-        other = given.get(name)
-        if other is not None and other != value:
+        found = given.get(name)
+        if found is not None and found != value:
             raise DataError(
-                f"{file}: `{name}` is {short(other)}, which changes what is computed; "
+                f"{file}: `{name}` is {short(found)}, which changes what is computed; "
                 f"only {short(value)} is built here."
             )
     if "auto_map" in given:
@@ -81,7 +80,6 @@ def write_config(
             for ours, name in family_of(config).fields.items()
             if values[ours] is not None  # as what a missing field means
         },
-        **family_of(config).write(config),
         **purpose,
     }
     write_object(folder / CONFIG, fields, MAX_JSON_BYTES)

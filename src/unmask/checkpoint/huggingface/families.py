@@ -9,7 +9,6 @@ from unmask.checkpoint.huggingface import (
     distilbert,
     electra,
     left_to_right,
-    modernbert,
     mpnet,
     roberta,
 )
@@ -26,7 +25,6 @@ FAMILIES: dict[FamilyName, Family] = {
     "mpnet": mpnet.FAMILY,
     "deberta": deberta.FAMILY,
     "deberta-v2": deberta.V2_FAMILY,
-    "modernbert": modernbert.FAMILY,
     "left-to-right": left_to_right.FAMILY,
 }
 

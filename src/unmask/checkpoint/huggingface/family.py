@@ -25,21 +25,6 @@ def one_spelling(_config: EncoderConfig, keys: KeyTable) -> KeyTable:
     return keys
 
 
-def as_given(given: Mapping[str, Any], _place: str) -> Mapping[str, Any]:
-    """Configs that have one spelling."""
-    return given
-
-
-def no_more(_config: EncoderConfig) -> Mapping[str, Any]:
-    """Configs whose fields say everything."""
-    return {}
-
-
-def as_named(kind: str | None, _given: Mapping[str, Any], _place: str) -> str | None:
-    """Architectures that no setting changes."""
-    return kind
-
-
 def all_read(_config: EncoderConfig, _names: Collection[str]) -> Mapping[str, str]:
     """Folders that hold nothing but what is read."""
     return {}
@@ -71,15 +56,6 @@ class Family:
     """The table with the spelling that a config asks for."""
     unread: Callable[[Any, Collection[str]], Mapping[str, str]] = all_read
     """Their names, of those given, that a model of this config does not read, and why."""
-
-    read: Callable[[Mapping[str, Any], str], Mapping[str, Any]] = as_given
-    """config.json, and where it lies, with other spellings as `fields` has them."""
-    write: Callable[[Any], Mapping[str, Any]] = no_more
-    """Fields of config.json beside those of the config."""
-    kind_as_set: Callable[[str | None, Mapping[str, Any], str], str | None] = as_named
-    """What a task calls an architecture, given what is usual, config.json and where it lies."""
-    set_by_kind: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """Fields of config.json by what a task calls its architecture."""
 
     def kind_of(self, architecture: str | None) -> str | None:
         """What a task calls transformers' class; None for one of pretraining, or none of ours."""

@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 _HEADS = {
     "SequenceClassification": "pooled_classifier",
-    "MeanSequenceClassification": "classifier",
     "TokenClassification": "classifier",
     "QuestionAnswering": "span",
     "MultipleChoice": "pooled_classifier",
@@ -51,11 +50,7 @@ def purpose_fields(family: Family, model: Model, task: Task | None) -> dict[str,
     # that it is there, it loads the folder without inventing a pooler; unmask.json tells us of the
     # classifier.
     name = family.fine_tuned.get(task.architecture or "", family.architectures[frozenset()])
-    fields: dict[str, Any] = {
-        "architectures": [name],
-        **family.set_by_kind.get(task.architecture or "", {}),
-        **label_fields(task.labels),
-    }
+    fields: dict[str, Any] = {"architectures": [name], **label_fields(task.labels)}
     assert len(task.labels) in (0, rows), "the task's labels do not fit the head"
     return fields if task.problem_type is None else {**fields, "problem_type": task.problem_type}
 
@@ -84,13 +79,12 @@ def read_architecture(given: Mapping[str, Any], place: str) -> str | None:
 def read_task(
     folder: Path,
     given: Mapping[str, Any],
-    kind: str | None,
+    family: Family,
     heads: Collection[str],
     num_outputs: int,
 ) -> Task | None:
     """What the heads can do: by unmask.json, else by the config `given` and the heads themselves.
 
-    `kind` is what a task calls the architecture, None where it is one of pretraining.
     `num_outputs` are the rows of the classifier, 0 where there is none.
 
     Raises:
@@ -100,6 +94,7 @@ def read_task(
     if stored is not None:
         return _restored(folder, stored, given, heads, num_outputs)
     name = read_architecture(given, str(folder / CONFIG))
+    kind = family.kind_of(name)
     found = FINE_TUNED & set(heads)
     if found:
         (head,) = found
