@@ -45,14 +45,17 @@ def assemble(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0
 
 def fine_tuned_head(config: EncoderConfig, head: str, num_outputs: int) -> nn.Module:
     """One head of `FINE_TUNED`, with torch's initial weights."""
-    family, hidden_size, rate = family_of(config), config.hidden_size, config.head_dropout
+    family, hidden_size = family_of(config), config.hidden_size
     if head == "span":
-        return SpanHead(family.build_token_transform(config), hidden_size)
+        transform = family.build_token_transform(config)
+        return SpanHead(transform, hidden_size, config.span_head_dropout)
     assert num_outputs > 0, f"a {head} needs a number of outputs"
     if head == "pooled_classifier":
-        return PooledClassifier(family.build_pooler(config), hidden_size, num_outputs, rate)
+        pooler = family.build_pooler(config)
+        return PooledClassifier(pooler, hidden_size, num_outputs, config.head_dropout)
     assert head == "classifier", f"no head `{head}`"
-    return Classifier(family.build_token_transform(config), hidden_size, num_outputs, rate)
+    transform = family.build_token_transform(config)
+    return Classifier(transform, hidden_size, num_outputs, config.token_head_dropout)
 
 
 def outline(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0) -> Model:

@@ -7,18 +7,20 @@ from typing import Literal, get_args
 from unmask.models.sizes.bert import BertConfig as BertConfig
 from unmask.models.sizes.encoder import Activation as Activation
 from unmask.models.sizes.encoder import EncoderConfig as EncoderConfig
+from unmask.models.sizes.modernbert import ModernBertConfig as ModernBertConfig
 from unmask.models.sizes.presets import PRESETS as PRESETS
 from unmask.models.sizes.presets import Preset as Preset
 from unmask.models.sizes.roberta import RobertaConfig as RobertaConfig
 from unmask.models.sizes.roberta import XlmRobertaConfig as XlmRobertaConfig
 
-FamilyName = Literal["bert", "roberta", "xlm-roberta"]
+FamilyName = Literal["bert", "roberta", "xlm-roberta", "modernbert"]
 """Hugging Face's `model_type`."""
 
 CONFIGS: dict[FamilyName, type[EncoderConfig]] = {
     "bert": BertConfig,
     "roberta": RobertaConfig,
     "xlm-roberta": XlmRobertaConfig,
+    "modernbert": ModernBertConfig,
 }
 """The config of each family."""
 assert tuple(CONFIGS) == get_args(FamilyName)

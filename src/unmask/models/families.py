@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unmask.models import bert, roberta
+from unmask.models import bert, modernbert, roberta
 from unmask.models.config import EncoderConfig, FamilyName, family_name
 from unmask.models.family import Family
 
@@ -12,6 +12,7 @@ FAMILIES: Mapping[FamilyName, Family] = {
     "bert": bert.FAMILY,
     "roberta": roberta.FAMILY,
     "xlm-roberta": roberta.FAMILY,
+    "modernbert": modernbert.FAMILY,
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from unmask.nn import written_out
-from unmask.nn.context import Context
+from unmask.nn.context import Context, Group
 from unmask.nn.dropout import Dropout
 from unmask.nn.linear import Linear, affine
 from unmask.nn.slots import Slots
@@ -22,12 +24,19 @@ class SelfAttention(nn.Module):
     Query, key and value come from one matrix product; checkpoints of other tools hold three.
     """
 
-    def __init__(self, hidden_size: int, num_attention_heads: int, dropout_rate: float) -> None:
+    def __init__(
+        self,
+        hidden_size: int,
+        num_attention_heads: int,
+        dropout_rate: float,
+        *,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
         self.num_heads = num_attention_heads
         self.head_width = hidden_size // num_attention_heads
-        self.qkv = Linear(hidden_size, 3 * hidden_size)
-        self.output = Linear(hidden_size, hidden_size)
+        self.qkv = Linear(hidden_size, 3 * hidden_size, bias=bias)
+        self.output = Linear(hidden_size, hidden_size, bias=bias)
         self.dropout = Dropout(dropout_rate)
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
@@ -36,7 +45,7 @@ class SelfAttention(nn.Module):
         `context` must have been made for the same rows: `context.at(rows)`.
         """
         results = [
-            self._attend(q, k, v, group.mask).transpose(1, 2).reshape(-1, x.shape[-1])
+            self._attend(q, k, v, group).transpose(1, 2).reshape(-1, x.shape[-1])
             for group, (q, k, v) in zip(
                 context.groups, self._laid_out(x, context, rows), strict=True
             )
@@ -49,30 +58,44 @@ class SelfAttention(nn.Module):
 
     def probabilities(self, x: Tensor, context: Context) -> list[Tensor]:
         """The attention weights of each sequence, (H, T, T) in batch order, for looking at."""
+        return [torch.softmax(scores, dim=-1) for scores in self._scores(x, context)]
+
+    def _scores(self, x: Tensor, context: Context) -> Iterator[Tensor]:
+        """What the softmax is taken of, (H, T, T) of each sequence."""
         query, key, _ = self.qkv(x).view(len(x), 3, self.num_heads, -1).unbind(1)  # (N, H, W)
         query = query * self.head_width**-0.5
-        return [
-            torch.softmax(torch.einsum("qhw,khw->hqk", q, k), dim=-1)
-            for q, k in zip(
-                torch.split(query, list(context.lengths)),
-                torch.split(key, list(context.lengths)),
-                strict=True,
-            )
-        ]
+        for q, k in zip(
+            torch.split(query, list(context.lengths)),
+            torch.split(key, list(context.lengths)),
+            strict=True,
+        ):
+            yield torch.einsum("qhw,khw->hqk", q, k)
 
     def _laid_out(self, x: Tensor, context: Context, rows: Tensor | None) -> list[_Heads]:
         """Query, key and value of every group."""
         keys = [(num_sequences, length) for num_sequences, _, length in context.shapes]
         if rows is None:
-            return self._by_group(self.qkv(x), context.keys, keys)
-        width = x.shape[-1]
-        weight, bias = self.qkv.weight, self.qkv.bias
-        query = affine(x.index_select(0, rows), weight[:width], bias[:width])  # (M, D)
-        key_value = affine(x, weight[width:], bias[width:])  # (N, 2 D)
+            return self._by_group(self._projected(x, context), context.keys, keys)
+        query, key_value = self._projected_apart(x, context, rows)
         queries = [(num_sequences, length) for num_sequences, length, _ in context.shapes]
         asking = self._by_group(query, context.queries, queries)
         asked = self._by_group(key_value, context.keys, keys)
         return [q + kv for q, kv in zip(asking, asked, strict=True)]
+
+    def _projected(self, x: Tensor, _context: Context) -> Tensor:
+        """(N, 3 D) query, key and value of every row."""
+        projected: Tensor = self.qkv(x)
+        return projected
+
+    def _projected_apart(self, x: Tensor, _context: Context, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(M, D) queries of `rows`, (N, 2 D) keys and values of all."""
+        width = x.shape[-1]
+        weight, bias = self.qkv.weight, self.qkv.bias
+        for_queries, for_others = (None, None) if bias is None else (bias[:width], bias[width:])
+        return (
+            affine(x.index_select(0, rows), weight[:width], for_queries),
+            affine(x, weight[width:], for_others),
+        )
 
     def _by_group(
         self, packed: Tensor, slots: Slots | None, shapes: list[tuple[int, int]]
@@ -87,7 +110,8 @@ class SelfAttention(nn.Module):
             for block, shape in zip(blocks, shapes, strict=True)
         ]
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, group: Group) -> Tensor:
+        mask = group.mask
         rate = self.dropout.rate if self.dropout.active else 0.0
         if q.device.type != "cpu" or not (rate or _is_half_training(q)):
             return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unmask.nn.attention import SelfAttention
+from unmask.nn.drawing import drawing_of
 from unmask.nn.embedding import TokenPositionSegmentEmbedding
 
 OFFSETS = (-1, 1, -2, 2)
@@ -20,17 +21,21 @@ _FASTEST, _SLOWEST = 1.5, 0.05
 def initialise(module: nn.Module, standard_deviation: float, generator: torch.Generator) -> None:
     """Truncated normal for every weight matrix, zero for biases, identity for norms.
 
+    A matrix that carries a `Drawing` is drawn by it.
+
     Cut at two standard deviations, as in the paper's code (google-research/bert, `modeling.py`,
     `create_initializer`); Hugging Face draws from the untruncated normal. The paper's wins here.
     """
     for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Embedding):
-            _draw(part.weight, standard_deviation, generator)
-        if isinstance(part, nn.Linear) and part.bias is not None:
-            nn.init.zeros_(part.bias)
+        if isinstance(part, nn.Linear | nn.Embedding | nn.Conv1d):
+            drawing = drawing_of(part)
+            deviation = drawing.deviation or standard_deviation * drawing.scale
+            _draw(part.weight, deviation, generator, drawing.cutoff)
         if isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
-            nn.init.zeros_(part.bias)
+        for name, parameter in part.named_parameters(recurse=False):
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
 
 
 @torch.no_grad()
@@ -79,6 +84,8 @@ def _frequencies(half: Tensor) -> Tensor:
     return _FASTEST * (_SLOWEST / _FASTEST) ** (torch.arange(number) / number)
 
 
-def _draw(weight: Tensor, standard_deviation: float, generator: torch.Generator) -> None:
-    bound = 2 * standard_deviation
+def _draw(
+    weight: Tensor, standard_deviation: float, generator: torch.Generator, cutoff: float = 2.0
+) -> None:
+    bound = cutoff * standard_deviation
     nn.init.trunc_normal_(weight, std=standard_deviation, a=-bound, b=bound, generator=generator)

@@ -65,6 +65,9 @@ class MultipleChoiceConfig(WindowConfig):
     The scores of a long text's windows, in each of which the choices are whole, are averaged.
     """
 
+    pooling: Literal["cls", "mean"] = "cls"
+    """What gives a score: the pooled `[CLS]`, or the mean of all tokens' hidden states."""
+
 
 class TaggingConfig(WindowConfig):
     """A tag for every word: named entities, parts of speech.

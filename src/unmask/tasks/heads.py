@@ -59,12 +59,13 @@ class SpanHead(nn.Module):
     `run_squad.py`, and Hugging Face have one, which wins. Softmax over a window cancels it.
     """
 
-    def __init__(self, transform: nn.Module, hidden_size: int) -> None:
+    def __init__(self, transform: nn.Module, hidden_size: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
         self.transform = transform
+        self.dropout = Dropout(dropout_rate)
         self.outputs = Linear(hidden_size, 2)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(N, D) to (N, 2) logits of start and end."""
-        logits: Tensor = self.outputs(self.transform(hidden))
+        logits: Tensor = self.outputs(self.dropout(self.transform(hidden)))
         return logits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unmask.checkpoint.huggingface import bert, roberta
+from unmask.checkpoint.huggingface import bert, modernbert, roberta
 from unmask.checkpoint.huggingface.family import Family
 from unmask.models.config import EncoderConfig, FamilyName, family_name
 
@@ -10,6 +10,7 @@ FAMILIES: dict[FamilyName, Family] = {
     "bert": bert.FAMILY,
     "roberta": roberta.FAMILY,
     "xlm-roberta": roberta.XLM_FAMILY,
+    "modernbert": modernbert.FAMILY,
 }
 
 

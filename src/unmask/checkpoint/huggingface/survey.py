@@ -45,7 +45,7 @@ def survey(folder: Path) -> Survey:
     family, config = read_config(folder)
     given = read_object(contained(folder, CONFIG), MAX_JSON_BYTES)
     architecture = read_architecture(given, str(folder / CONFIG))
-    keys = family.keys_of(family.kind_of(architecture))
+    keys = family.keys_of(family.kind_of(architecture, given))
     entries = _entries(folder, family, keys, architecture)
     heads = keys.found_heads(entries)
     num_outputs = _num_outputs(keys, heads, entries)

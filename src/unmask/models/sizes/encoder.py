@@ -62,6 +62,11 @@ class EncoderConfig(BaseModel):
         return 1
 
     @property
+    def is_control(self) -> bool:
+        """Whether it exists for one experiment, and nothing else may use it."""
+        return False
+
+    @property
     def num_blocks(self) -> int:
         """Blocks with weights of their own."""
         return self.num_hidden_layers
@@ -72,10 +77,35 @@ class EncoderConfig(BaseModel):
         rate = self.classifier_dropout
         return self.hidden_dropout_prob if rate is None else rate
 
+    @property
+    def token_head_dropout(self) -> float:
+        """The same where a classifier reads tokens."""
+        return self.head_dropout
+
+    @property
+    def span_head_dropout(self) -> float:
+        """The same where the start and end of an answer are read off."""
+        return 0.0
+
+    @property
+    def judges_pairs(self) -> bool:
+        """Whether the family has a head for pairs of segments beside the one for masked tokens."""
+        return self.num_segments > 1
+
+    @property
+    def can_begin_at_neighbours(self) -> bool:
+        """Whether `nn.init.look_at_neighbours` has positions to aim by."""
+        return True
+
     def with_dropout(self, rate: float) -> Self:
         """The same with another share zeroed of block outputs and attention weights."""
         update = {"hidden_dropout_prob": rate, "attention_probs_dropout_prob": rate}
         return self.model_copy(update=update)
+
+    @property
+    def classifier_deviation(self) -> float | None:
+        """Standard deviation of a classifier's initial weights; None means `initializer_range`."""
+        return None
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
