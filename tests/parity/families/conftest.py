@@ -130,6 +130,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("case", CASES.values(), ids=CASES)
 
 
+@pytest.fixture
+def cases() -> Mapping[str, Case]:
+    """By our name of the family, for tests of one alone."""
+    return CASES
+
+
 @dataclass(frozen=True)
 class Pair:
     """Their model, and ours read from what theirs saved."""

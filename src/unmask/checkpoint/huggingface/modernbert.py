@@ -96,12 +96,20 @@ _THETAS = {
     "sliding_attention": ("local_rope_theta", "local_rope_theta"),
 }
 """By kind of layer, our field and their older setting."""
-_SPELLED = ("layer_types", "global_attn_every_n_layers", "global_rope_theta", "local_rope_theta")
+_FOR_OTHERS = ("cls_token_id", "sep_token_id", "bos_token_id", "eos_token_id")
+"""Where null is not the same as nothing."""
+_SPELLED = (
+    "layer_types",
+    "global_attn_every_n_layers",
+    "global_rope_theta",
+    "local_rope_theta",
+    *_FOR_OTHERS,
+)
 
 
 def _read(given: Mapping[str, Any], place: str) -> dict[str, Any]:
     """Kinds of layers and rotary angles, in transformers' spelling of version 5 or of 4."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {name: given[name] for name in _FOR_OTHERS if name in given}
     if given.get("layer_types") is not None:
         fields["layer_types"] = given["layer_types"]
     elif given.get("global_attn_every_n_layers") is not None:
@@ -149,7 +157,10 @@ def _write(config: Any) -> dict[str, Any]:
     """As transformers 5 has it."""
     assert isinstance(config, ModernBertConfig)
     values = config.model_dump()
+    tokens = {name: values[name] for name in _FOR_OTHERS}
     return {
+        # Numbers outside the vocabulary would be of the published one, and make other tools warn.
+        **{name: i if i is None or i < config.vocab_size else None for name, i in tokens.items()},
         "layer_types": list(config.kinds),
         "rope_parameters": {
             kind: {"rope_type": "default", "rope_theta": values[field]}
