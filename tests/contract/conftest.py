@@ -1,4 +1,4 @@
-"""One step of the real loop with its gradient caught, and little data sets for every task."""
+"""One step of the real loop with its gradient caught, every family tiny, examples of every task."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from unmask.recipe.objectives import objective_of
 
 from unmask.batch import Batch
+from unmask.checkpoint.assemble import assemble
 from unmask.data.labelled.examples import (
     Answer,
     ChoiceExample,
@@ -22,14 +22,46 @@ from unmask.data.labelled.examples import (
 )
 from unmask.data.labelled.words import joined
 from unmask.data.loader import Source, Transform
+from unmask.models.config import CONFIGS, EncoderConfig
+from unmask.nn.init import initialise
 from unmask.recipe.config import Pretrain
 from unmask.recipe.initial import fresh
+from unmask.recipe.objectives import objective_of
 from unmask.tasks.qa_spans import SpanScores
 from unmask.tasks.registry import TASKS
 from unmask.tasks.task import Model, Task
 from unmask.text.config import TokenizerConfig
 from unmask.text.tokenizer import Tokenizer
 from unmask.text.train import train_wordpiece
+
+TINY: dict[str, Any] = {
+    "vocab_size": 64,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 66,
+    "initializer_range": 0.2,
+}
+OWN_SIZES: dict[str, dict[str, Any]] = {
+    "albert": {"embedding_size": 8, "num_hidden_layers": 2},
+    "electra": {"embedding_size": 8},
+    "mpnet": {"pad_token_id": 1, "max_position_embeddings": 68},
+    "deberta-v2": {"position_buckets": 8},
+    "modernbert": {"local_attention": 8, "initializer_range": 0.2},
+}
+"""What a family has besides, or otherwise, to be tiny."""
+
+
+def tiny(family: str) -> EncoderConfig:
+    """A family's config so small that a test takes milliseconds; it drops nothing out."""
+    kind = next(kind for name, kind in CONFIGS.items() if name == family)
+    made: EncoderConfig = kind.model_validate({**TINY, **OWN_SIZES.get(family, {})})
+    return made.with_dropout(0.0)
+
+
+FAMILIES = tuple(name for name in CONFIGS if not tiny(name).is_control)
+"""Every one that is there, but for the controls of experiments."""
 
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 1e-5}
 """Largest difference, as a share of the model's largest gradient entry."""
@@ -252,11 +284,47 @@ CASES: dict[str, Case] = {
 }
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES)
-def case(request: pytest.FixtureRequest) -> Case:
-    """Every case in turn."""
-    found: Case = request.param
-    return found
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`family` and `case` are all of both; with `thorough` they are the pairs for dear checks."""
+    names = set(metafunc.fixturenames)
+    if "thorough" in names:
+        pairs = [("bert", case) for case in CASES]
+        pairs += [(family, "classification") for family in FAMILIES if family != "bert"]
+        values = [(family, CASES[case]) for family, case in pairs]
+        metafunc.parametrize(("family", "case"), values, ids=map("-".join, pairs))
+        return
+    if "case" in names:
+        metafunc.parametrize("case", CASES.values(), ids=CASES)
+    if "family" in names:
+        metafunc.parametrize("family", FAMILIES)
+
+
+@pytest.fixture
+def thorough() -> None:
+    """Asked for by a check that is too dear for every pair of a family and a task."""
+
+
+@pytest.fixture(scope="session")
+def families() -> tuple[str, ...]:
+    """Every family by its name."""
+    return FAMILIES
+
+
+@pytest.fixture
+def make_of() -> Callable[..., tuple[Model, EncoderConfig]]:
+    """A tiny encoder of a family with heads; no weight, bias or norm is at its initial value."""
+
+    def make(family: str, heads: set[str], noise: float = 0.05) -> tuple[Model, EncoderConfig]:
+        config = tiny(family)
+        model = assemble(config, heads)
+        generator = torch.Generator().manual_seed(0)
+        initialise(model, config.initializer_range, generator)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(noise * torch.randn(parameter.shape, generator=generator))
+        return model, config
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,8 @@ from unmask.tasks.task import Model
 LENGTH = 12
 BATCH_SIZE = 8
 
-pytestmark = [
-    pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"]),
-    pytest.mark.parametrize("next_sentence", [False, True], ids=["mlm", "mlm+nsp"]),
-]
+both_terms = pytest.mark.parametrize("next_sentence", [False, True], ids=["mlm", "mlm+nsp"])
+both_types = pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,8 @@ class Starved:
         return replace(masked, labels={**masked.labels, "mlm": labels})
 
 
+@both_types
+@both_terms
 @pytest.mark.parametrize(("micro_batch_tokens", "num_forwards"), [(2 * LENGTH, 4), (1, 8)])
 def test_accumulation_does_not_change_the_gradient(
     micro_batch_tokens: int,
@@ -77,6 +77,8 @@ def test_accumulation_does_not_change_the_gradient(
     assert_same_step(parts, whole, dtype)
 
 
+@both_types
+@both_terms
 @pytest.mark.parametrize("micro_batch_tokens", [1, 30, 60])
 def test_uneven_counts_of_picked_tokens_do_not_change_the_gradient(
     micro_batch_tokens: int,
@@ -98,6 +100,8 @@ def test_uneven_counts_of_picked_tokens_do_not_change_the_gradient(
     assert_same_step(parts, whole, dtype)
 
 
+@both_types
+@both_terms
 def test_order_within_the_batch_does_not_change_the_gradient(
     next_sentence: bool,
     dtype: torch.dtype,
@@ -116,6 +120,31 @@ def test_order_within_the_batch_does_not_change_the_gradient(
     assert_same_step(reordered, in_order, dtype)
 
 
+@pytest.mark.parametrize("micro_batch_tokens", [1, 30])
+def test_neither_packing_nor_order_changes_the_gradient_of_any_family(
+    micro_batch_tokens: int,
+    family: str,
+    make_of: Callable[..., tuple[Model, Any]],
+    make_sentences: Callable[..., Source],
+    make_masker: Callable[..., Masker],
+    one_step: Callable[..., Any],
+    assert_same_step: Callable[..., None],
+) -> None:
+    """Some sequences have no picked token, and with one token a micro-batch each goes alone."""
+    model, _ = make_of(family, {"mlm"})
+    source, starved = make_sentences(), Starved(make_masker())
+    settings = {"batch_size": BATCH_SIZE}
+    whole = one_step(model, torch.float64, source=source, transform=starved, train=settings)
+
+    settings["micro_batch_tokens"] = micro_batch_tokens
+    for one in (source, Reordered(source)):
+        parts = one_step(model, torch.float64, source=one, transform=starved, train=settings)
+        assert parts.num_forwards > whole.num_forwards == 1
+        assert_same_step(parts, whole, torch.float64)
+
+
+@both_types
+@both_terms
 @pytest.mark.parametrize("rate", [0.15, 0.5])
 def test_packing_gives_the_gradient_of_a_padded_batch(
     rate: float,

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from scipy.stats import kstest
-from unmask.data.drawing import DRAW, MaskerAndDraws
 
 from unmask.batch import IGNORED, Batch, pack
 from unmask.data.config import MaskingConfig
+from unmask.data.drawing import DRAW, MaskerAndDraws
 from unmask.data.masking import Masker
 
 VOCABULARY = SimpleNamespace(

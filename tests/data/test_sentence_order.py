@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from unmask.text.layout import Layout
 
 from unmask.batch import Batch
 from unmask.data.pairs import SentenceOrder
 from unmask.errors import DataError
+from unmask.text.layout import Layout
 
 CLS, SEP = 2, 3
 

@@ -67,5 +67,5 @@ def test_deberta_is_trained_with_its_decoder_and_gone_on_with(
 
 
 def test_heads_that_aim_by_positions_are_refused_where_none_are_added() -> None:
-    with pytest.raises(ValidationError, match="which deberta-v2 does without"):
+    with pytest.raises(ValidationError, match="family deberta-v2 adds no vector for each position"):
         Pretrain.model_validate({"family": "deberta-v2", "initial_attention": "neighbours"})

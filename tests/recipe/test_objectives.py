@@ -12,7 +12,6 @@ import pytest
 import torch
 import transformers
 from pydantic import ValidationError
-from unmask.tasks.replaced_token import ReplacedToken
 
 import unmask
 from unmask.checkpoint.describe import describe
@@ -23,6 +22,7 @@ from unmask.recipe.evaluate import evaluate
 from unmask.recipe.finetune import finetune
 from unmask.recipe.pretrain import Result, pretrain
 from unmask.recipe.result import GENERATOR_FOLDER
+from unmask.tasks.replaced_token import ReplacedToken
 from unmask.train.log import METRICS_FILE, read_metrics
 
 DETECTION = {"objective": "replaced-token", "family": "electra"}

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import torch
 from torch import nn
-from unmask.tasks.left_to_right import LeftToRight, next_tokens
 
 from unmask.batch import IGNORED, pack
+from unmask.tasks.left_to_right import LeftToRight, next_tokens
 
 TASK = LeftToRight()
 BATCH = next_tokens(pack([[2, 7, 8, 3], [2, 3], [9]]), np.zeros(3, dtype=np.int64))

@@ -182,7 +182,7 @@ def test_micro_batches_do_not_change_the_gradient(
         batch_size=len(source),
         micro_batch_tokens=micro_batch_tokens,
         seed=0,
-        transform=lambda batch, _: batch,
+        transform=lambda batch, _epochs, _progress: batch,
     )
     assert len(batches) == len(source) if micro_batch_tokens == 1 else len(batches) > 1
     assert sum(TASK.counts(batch)["choice"] for batch in batches) == len(source)

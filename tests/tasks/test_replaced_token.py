@@ -8,20 +8,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from unmask.batch import IGNORED, Batch, pack
+from unmask.checkpoint.assemble import assemble
 from unmask.data.drawing import DRAW
+from unmask.models.config import ElectraConfig
 from unmask.nn.borrowed import BorrowedTokens
+from unmask.nn.init import initialise
+from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.replaced_token import (
     WEIGHT,
     GeneratorAndDiscriminator,
     ReplacedToken,
     replace_tokens,
 )
-
-from unmask.batch import IGNORED, Batch, pack
-from unmask.checkpoint.assemble import assemble
-from unmask.models.config import ElectraConfig
-from unmask.nn.init import initialise
-from unmask.tasks.masked_lm import MaskedLM
 
 MASK = 4
 TASK = ReplacedToken()

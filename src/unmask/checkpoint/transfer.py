@@ -10,6 +10,7 @@ from torch import nn
 from unmask.checkpoint.assemble import fine_tuned_head
 from unmask.checkpoint.bundle import Bundle
 from unmask.models.families import family_of
+from unmask.nn.drawing import Drawing, drawn
 from unmask.nn.init import initialise
 from unmask.nn.pooling import Pooler
 from unmask.tasks.heads import PooledClassifier
@@ -30,9 +31,14 @@ def with_head(bundle: Bundle, head: str, num_outputs: int, generator: torch.Gene
 
     A pooler is shared too, where the family pretrains one and the source has it. What is new is
     drawn as at the start of pretraining: matrices from a truncated normal of `initializer_range`,
-    biases zero. The model is in the mode of the bundle's, and its other heads are left behind.
+    biases zero; a family may have another deviation for the classifier. The model is in the mode
+    of the bundle's, and its other heads are left behind.
     """
     fresh = fine_tuned_head(bundle.config, head, num_outputs)
+    if (deviation := bundle.config.classifier_deviation) is not None:
+        for part in fresh.children():
+            if isinstance(part, nn.Linear):
+                drawn(part, Drawing(deviation=deviation))
     initialise(fresh, bundle.config.initializer_range, generator)
     weight = next(bundle.model.encoder.parameters())
     fresh.to(device=weight.device, dtype=weight.dtype)

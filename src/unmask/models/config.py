@@ -13,6 +13,7 @@ from unmask.models.sizes.electra import ElectraConfig as ElectraConfig
 from unmask.models.sizes.encoder import Activation as Activation
 from unmask.models.sizes.encoder import EncoderConfig as EncoderConfig
 from unmask.models.sizes.left_to_right import LeftToRightConfig as LeftToRightConfig
+from unmask.models.sizes.modernbert import ModernBertConfig as ModernBertConfig
 from unmask.models.sizes.mpnet import MpnetConfig as MpnetConfig
 from unmask.models.sizes.presets import PRESETS as PRESETS
 from unmask.models.sizes.presets import Preset as Preset
@@ -29,6 +30,7 @@ FamilyName = Literal[
     "mpnet",
     "deberta",
     "deberta-v2",
+    "modernbert",
     "left-to-right",
 ]
 """Hugging Face's `model_type`."""
@@ -43,6 +45,7 @@ CONFIGS: dict[FamilyName, type[EncoderConfig]] = {
     "mpnet": MpnetConfig,
     "deberta": DebertaConfig,
     "deberta-v2": DebertaV2Config,
+    "modernbert": ModernBertConfig,
     "left-to-right": LeftToRightConfig,
 }
 """The config of each family."""

@@ -11,6 +11,7 @@ from unmask.models import (
     distilbert,
     electra,
     left_to_right,
+    modernbert,
     mpnet,
     roberta,
 )
@@ -28,6 +29,7 @@ FAMILIES: Mapping[FamilyName, Family] = {
     "deberta": deberta.FAMILY,
     "deberta-v2": deberta.V2_FAMILY,
     "left-to-right": left_to_right.FAMILY,
+    "modernbert": modernbert.FAMILY,
 }
 
 

@@ -24,12 +24,19 @@ class SelfAttention(nn.Module):
     Query, key and value come from one matrix product; checkpoints of other tools hold three.
     """
 
-    def __init__(self, hidden_size: int, num_attention_heads: int, dropout_rate: float) -> None:
+    def __init__(
+        self,
+        hidden_size: int,
+        num_attention_heads: int,
+        dropout_rate: float,
+        *,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
         self.num_heads = num_attention_heads
         self.head_width = hidden_size // num_attention_heads
-        self.qkv = Linear(hidden_size, 3 * hidden_size)
-        self.output = Linear(hidden_size, hidden_size)
+        self.qkv = Linear(hidden_size, 3 * hidden_size, bias=bias)
+        self.output = Linear(hidden_size, hidden_size, bias=bias)
         self.dropout = Dropout(dropout_rate)
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
@@ -68,15 +75,27 @@ class SelfAttention(nn.Module):
         """Query, key and value of every group."""
         keys = [(num_sequences, length) for num_sequences, _, length in context.shapes]
         if rows is None:
-            return self._by_group(self.qkv(x), context.keys, keys)
-        width = x.shape[-1]
-        weight, bias = self.qkv.weight, self.qkv.bias
-        query = affine(x.index_select(0, rows), weight[:width], bias[:width])  # (M, D)
-        key_value = affine(x, weight[width:], bias[width:])  # (N, 2 D)
+            return self._by_group(self._projected(x, context), context.keys, keys)
+        query, key_value = self._projected_apart(x, context, rows)
         queries = [(num_sequences, length) for num_sequences, length, _ in context.shapes]
         asking = self._by_group(query, context.queries, queries)
         asked = self._by_group(key_value, context.keys, keys)
         return [q + kv for q, kv in zip(asking, asked, strict=True)]
+
+    def _projected(self, x: Tensor, _context: Context) -> Tensor:
+        """(N, 3 D) query, key and value of every row."""
+        projected: Tensor = self.qkv(x)
+        return projected
+
+    def _projected_apart(self, x: Tensor, _context: Context, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(M, D) queries of `rows`, (N, 2 D) keys and values of all."""
+        width = x.shape[-1]
+        weight, bias = self.qkv.weight, self.qkv.bias
+        for_queries, for_others = (None, None) if bias is None else (bias[:width], bias[width:])
+        return (
+            affine(x.index_select(0, rows), weight[:width], for_queries),
+            affine(x, weight[width:], for_others),
+        )
 
     def _by_group(
         self, packed: Tensor, slots: Slots | None, shapes: list[tuple[int, int]]

@@ -7,7 +7,9 @@ from torch import Tensor, nn
 from unmask.nn.attention import SelfAttention
 from unmask.nn.context import Context
 from unmask.nn.dropout import Dropout
-from unmask.nn.feedforward import FeedForward
+from unmask.nn.feedforward import FeedForward, GatedFeedForward
+from unmask.nn.rotary import RotaryContexts
+from unmask.nn.rotary_attention import RotaryAttention
 
 
 class PostNormBlock(nn.Module):
@@ -47,3 +49,39 @@ class PostNormBlock(nn.Module):
         x = self.attention_norm(x + attended)
         normed: Tensor = self.feedforward_norm(x + self.dropout(self.feedforward(x)))
         return normed
+
+
+class PreNormBlock(nn.Module):
+    """Attention, then feed-forward, each of the normalised input and added to the plain one.
+
+    Xiong et al. 2020, arXiv 2002.04745, figure 1; ModernBERT's form.
+    """
+
+    def __init__(
+        self,
+        attention: RotaryAttention,
+        attention_norm: nn.Module,
+        feedforward: GatedFeedForward,
+        feedforward_norm: nn.Module,
+        dropout_rate: float,
+    ) -> None:
+        """What attention gives is dropped out at `dropout_rate`."""
+        super().__init__()
+        self.attention = attention
+        self.attention_norm = attention_norm
+        self.feedforward = feedforward
+        self.feedforward_norm = feedforward_norm
+        self.dropout = Dropout(dropout_rate)
+
+    def attention_weights(self, x: Tensor, context: RotaryContexts) -> list[Tensor]:
+        """What the block's attention looks at, given the block's input."""
+        return self.attention.probabilities(self.attention_norm(x), context)
+
+    def forward(self, x: Tensor, context: RotaryContexts, rows: Tensor | None = None) -> Tensor:
+        """(N, D) to (N, D), or to (M, D) for `rows` alone; see `PostNormBlock.forward`."""
+        attended = self.dropout(self.attention(self.attention_norm(x), context, rows))
+        if rows is not None:
+            x = x.index_select(0, rows)  # (M, D)
+        x = x + attended
+        grown: Tensor = x + self.feedforward(self.feedforward_norm(x))
+        return grown

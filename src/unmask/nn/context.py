@@ -57,7 +57,7 @@ class Context:
         return make_context(self.lengths, rows.device, query_counts=tuple(counts.tolist()))
 
 
-def _cut(lengths: Sequence[int]) -> list[list[int]]:
+def cut(lengths: Sequence[int]) -> list[list[int]]:
     """Sequence numbers by group, longest first; no group pads more than another would cost."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     cut: list[list[int]] = []
@@ -88,7 +88,7 @@ def make_context(
         return Context(
             tuple(lengths), (Group((len(asking), asking[0], lengths[0]), None),), None, None
         )
-    members = _cut(lengths)
+    members = cut(lengths)
     key_widths = [lengths[some[0]] for some in members]
     keys, masks = slots.make(lengths, members, key_widths, device)
     queries, query_widths = keys, key_widths

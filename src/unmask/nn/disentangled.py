@@ -118,7 +118,7 @@ class DisentangledAttention(SelfAttention):
 
         They are the rows for which `context` was made, but need not be those of `x`.
         """
-        projected = self._projected(context)
+        projected = self._projected_table(context)
         positions = context.positions if isinstance(context, RelativeContext) else None
         rate = self.dropout.rate if self.dropout.active else 0.0
         results = []
@@ -144,7 +144,7 @@ class DisentangledAttention(SelfAttention):
     def probabilities(self, x: Tensor, context: Context) -> list[Tensor]:
         """The attention weights of each sequence, (H, T, T) in batch order, for looking at."""
         query, key, _ = self.qkv(x).view(len(x), 3, self.num_heads, -1).permute(1, 2, 0, 3)
-        projected = self._projected(context)
+        projected = self._projected_table(context)
         found, start = [], 0
         for length in context.lengths:
             q, k = (part[:, None, start : start + length] for part in (query * self.scale, key))
@@ -176,7 +176,7 @@ class DisentangledAttention(SelfAttention):
             )
         ]
 
-    def _projected(self, context: Context) -> Projected:
+    def _projected_table(self, context: Context) -> Projected:
         """The relative table, once for all sequences."""
         if self.distances is None:
             return None, None

@@ -92,7 +92,7 @@ def _products(x: Tensor, table: Tensor) -> Tensor:
     products = torch.bmm(flat, table.mT)
     if x.dtype is torch.float16:
         products = products.clamp(-_MOST_HALF, _MOST_HALF)
-    return products.view(num_heads, num_sequences, num_rows, -1)
+    return products.view(num_heads, num_sequences, num_rows, products.shape[-1])
 
 
 def _shifted(products: Tensor) -> Tensor:

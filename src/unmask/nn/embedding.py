@@ -120,3 +120,18 @@ class Absent(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """() zero, whatever the ids."""
         return ids.new_zeros(())
+
+
+class TokenEmbedding(nn.Module):
+    """A token's vector, normalised, for encoders that learn of positions elsewhere."""
+
+    def __init__(self, tokens: nn.Embedding, norm: nn.Module, dropout_rate: float) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.norm = norm
+        self.dropout = Dropout(dropout_rate)
+
+    def forward(self, input_ids: Tensor, _position_ids: Tensor, _token_type_ids: Tensor) -> Tensor:
+        """(N,) int64 to (N, D), whatever the other two."""
+        embedded: Tensor = self.dropout(self.norm(self.tokens(input_ids)))
+        return embedded

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unmask.nn.attention import SelfAttention
+from unmask.nn.drawing import drawing_of
 from unmask.nn.embedding import FactorisedEmbedding, TokenPositionSegmentEmbedding
 
 OFFSETS = (-1, 1, -2, 2)
@@ -20,12 +21,16 @@ _FASTEST, _SLOWEST = 1.5, 0.05
 def initialise(module: nn.Module, standard_deviation: float, generator: torch.Generator) -> None:
     """Truncated normal for every weight matrix, zero for biases, identity for norms.
 
+    A matrix that carries a `Drawing` is drawn by it.
+
     Cut at two standard deviations, as in the paper's code (google-research/bert, `modeling.py`,
     `create_initializer`); Hugging Face draws from the untruncated normal. The paper's wins here.
     """
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Embedding | nn.Conv1d):
-            _draw(part.weight, standard_deviation, generator)
+            drawing = drawing_of(part)
+            deviation = drawing.deviation or standard_deviation * drawing.scale
+            _draw(part.weight, deviation, generator, drawing.cutoff)
         if isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
         for name, parameter in part.named_parameters(recurse=False):
@@ -84,6 +89,8 @@ def _frequencies(half: Tensor) -> Tensor:
     return _FASTEST * (_SLOWEST / _FASTEST) ** (torch.arange(number) / number)
 
 
-def _draw(weight: Tensor, standard_deviation: float, generator: torch.Generator) -> None:
-    bound = 2 * standard_deviation
+def _draw(
+    weight: Tensor, standard_deviation: float, generator: torch.Generator, cutoff: float = 2.0
+) -> None:
+    bound = cutoff * standard_deviation
     nn.init.trunc_normal_(weight, std=standard_deviation, a=-bound, b=bound, generator=generator)

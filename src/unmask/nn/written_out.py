@@ -79,7 +79,7 @@ class _Attention(torch.autograd.Function):
 
 def _with_heads(flat: Tensor, num_heads: int) -> Tensor:
     """(B * H, T, W) to (B, H, T, W)."""
-    return flat.view(-1, num_heads, *flat.shape[1:])
+    return flat.view(len(flat) // num_heads, num_heads, *flat.shape[1:])
 
 
 def _scaled_product(a: Tensor, b: Tensor, scale: float) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from torch import Tensor, nn
@@ -56,17 +56,24 @@ class Classification:
         return cls(config, choosing.begin(config, examples), pairs)
 
     @classmethod
-    def foreign(cls, labels: tuple[str, ...], problem_type: str | None) -> Self | None:
+    def foreign(
+        cls,
+        labels: tuple[str, ...],
+        problem_type: str | None,
+        pooling: Literal["cls", "mean"] = "cls",
+    ) -> Self | None:
         """The task of a model that another tool wrote; one output alone is a number.
 
         None for several numbers, which are not read here.
         """
         if len(labels) == 1 and problem_type not in _FOREIGN:
-            return cls(ClassificationConfig(kind="regression"), Number())
+            return cls(ClassificationConfig(kind="regression", pooling=pooling), Number())
         if problem_type == Number.problem_type:
             return None
         kind, made = _FOREIGN.get(problem_type or "", ("single", OneLabel))
-        return cls(ClassificationConfig.model_validate({"kind": kind}), made(labels))
+        return cls(
+            ClassificationConfig.model_validate({"kind": kind, "pooling": pooling}), made(labels)
+        )
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> Self:

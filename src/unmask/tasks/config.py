@@ -67,6 +67,8 @@ class MultipleChoiceConfig(WindowConfig):
 
     calibrate: bool = True
     """Fits a temperature on the validation data."""
+    pooling: Literal["cls", "mean"] = "cls"
+    """What gives a score: the pooled `[CLS]`, or the mean of all tokens' hidden states."""
 
 
 class TaggingConfig(WindowConfig):

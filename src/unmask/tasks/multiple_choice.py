@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from unmask.batch import IGNORED, Batch
 from unmask.data.labelled.examples import ChoiceExample
 from unmask.data.windows import Window
 from unmask.errors import DataError
+from unmask.nn import pooling
 from unmask.tasks.config import MultipleChoiceConfig
 from unmask.tasks.encoding import Ids, encode_texts, spans
 from unmask.tasks.losses import cross_entropy, widened
@@ -44,12 +45,20 @@ class MultipleChoice:
     """What logits are divided by, so that probabilities mean what they say (Guo et al. 2017)."""
 
     name = "multiple-choice"
-    head = "pooled_classifier"
     num_outputs = 1
     labels: tuple[str, ...] = ()
     problem_type = None
-    architecture = "MultipleChoice"
     metric = "accuracy"
+
+    @property
+    def head(self) -> str:
+        """As in classification."""
+        return "pooled_classifier" if self.config.pooling == "cls" else "classifier"
+
+    @property
+    def architecture(self) -> str | None:
+        """None for the mean, which most of transformers' classes do not read."""
+        return "MultipleChoice" if self.config.pooling == "cls" else None
 
     @classmethod
     def begin(cls, config: MultipleChoiceConfig, examples: Sequence[ChoiceExample]) -> Self:
@@ -69,9 +78,9 @@ class MultipleChoice:
         return cls(config)
 
     @classmethod
-    def foreign(cls) -> Self:
+    def foreign(cls, pooling: Literal["cls", "mean"] = "cls") -> Self:
         """The task of a model that another tool wrote."""
-        return cls(MultipleChoiceConfig())
+        return cls(MultipleChoiceConfig(pooling=pooling))
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> Self:
@@ -90,12 +99,13 @@ class MultipleChoice:
     # --- training
 
     def rows(self, batch: Batch) -> Tensor | None:
-        """Each sequence's `[CLS]`."""
-        return batch.starts()
+        """Each sequence's `[CLS]`, or every position for the mean."""
+        return batch.starts() if self.config.pooling == "cls" else None
 
-    def outputs(self, heads: nn.ModuleDict, hidden: Tensor, _batch: Batch) -> Outputs:
+    def outputs(self, heads: nn.ModuleDict, hidden: Tensor, batch: Batch) -> Outputs:
         """(B, 1) logits."""
-        return {_TERM: heads[self.head](hidden)}
+        vectors = hidden if self.config.pooling == "cls" else pooling.mean(hidden, batch.lengths)
+        return {_TERM: heads[self.head](vectors)}
 
     def counts(self, batch: Batch) -> dict[str, float]:
         """Questions."""

@@ -93,6 +93,12 @@ def foreign(
         return Classification.foreign(labels, problem_type)
     if head == "span":
         return QuestionAnswering.foreign()
-    if head == "classifier" and (architecture or "").endswith("ForTokenClassification"):
-        return Tagging.foreign(labels)
+    if head == "classifier":
+        kind = (architecture or "").rpartition("For")[2]
+        if kind == "TokenClassification":
+            return Tagging.foreign(labels)
+        if kind == "SequenceClassification":
+            return Classification.foreign(labels, problem_type, pooling="mean")
+        if kind == "MultipleChoice":
+            return MultipleChoice.foreign(pooling="mean")
     return None

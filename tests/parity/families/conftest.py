@@ -45,6 +45,8 @@ class Case:
     """Whether parts of it turn float64 into float32."""
     without_gradient: Sequence[str] = ()
     """Parts of names of their parameters that no loss reaches."""
+    has_fp64: bool = True
+    """Whether theirs gives numbers in float64 beside padding."""
 
 
 _SMALL = {
@@ -124,6 +126,39 @@ _DEBERTA = {
 }
 _ONE_TERM = {"hidden_size": 24}  # the same for 2 terms
 _SHARED = {"share_att_key": True, "norm_rel_ebd": "layer_norm", "position_buckets": 8}
+_MODERNBERT = Case(
+    "ModernBert",
+    {
+        "vocab_size": 61,
+        "hidden_size": 48,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 3,
+        "intermediate_size": 64,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "cls_token_id": 1,
+        "eos_token_id": 2,
+        "sep_token_id": 2,
+        "local_attention": 8,
+    },
+    variants=(
+        {},
+        {"local_attention": 128, "hidden_size": 40, "num_attention_heads": 5},
+        {
+            "norm_bias": True,
+            "attention_bias": True,
+            "mlp_bias": True,
+            "classifier_bias": True,
+            "decoder_bias": False,
+            "hidden_activation": "gelu_new",
+            "classifier_activation": "relu",
+        },
+        {"layer_types": ["sliding_attention"], "num_hidden_layers": 1, "local_attention": 1},
+        {"layer_types": ["full_attention"] * 2, "num_hidden_layers": 2, "num_attention_heads": 1},
+        {"layer_types": [*["sliding_attention"] * 2, "full_attention", "sliding_attention"]},
+    ),
+    has_fp64=False,  # their softmax turns the mask's float64 into float32, where it is infinite
+)
 
 CASES: dict[str, Case] = {
     "albert": _ALBERT,
@@ -131,6 +166,7 @@ CASES: dict[str, Case] = {
     "distilbert": _DISTILBERT,
     "mpnet": _MPNET,
     "roberta": _ROBERTA,
+    "modernbert": _MODERNBERT,
     "xlm-roberta": Case(**{**vars(_ROBERTA), "name": "XLMRoberta", "variants": ({},)}),
     "deberta": Case(
         "Deberta",
@@ -189,6 +225,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def cases() -> Mapping[str, Case]:
     """For tests of one family alone."""
+    """By our name of the family, for tests of one alone."""
     return CASES
 
 

@@ -55,6 +55,8 @@ def test_masked_lm_logits_and_gradients_are_theirs(
     pair = make_pair(case, case.masked_lm, dtype, **variant)
     both = make_both(case, (1, 5, 24, 9, 8), **variant)
     rows = torch.arange(both.batch.num_tokens)[::3]
+    if dtype is torch.float64 and not case.has_fp64:
+        pytest.skip("theirs gives no numbers in float64 beside padding")
     theirs = both.real(pair.theirs(**both.padded).logits)[rows]
     model = pair.ours.model
     assert "mlm" in model.heads

@@ -6,6 +6,7 @@ import pytest
 
 from unmask.cli import reproducing
 from unmask.recipe.reproduce.datasets import DATA_SETS
+from unmask.recipe.reproduce.objectives import TABLE as OBJECTIVES
 from unmask.recipe.reproduce.tables import GROUPS, TABLES
 
 
@@ -36,5 +37,5 @@ def test_the_few_are_a_thousand_examples_three_epochs_and_seeds() -> None:
 
 
 def test_the_command_takes_every_name() -> None:
-    assert typing.get_args(reproducing.Name) == tuple(GROUPS)
+    assert typing.get_args(reproducing.Name) == (*GROUPS, OBJECTIVES)
     assert {name for names in GROUPS.values() for name in names} == set(TABLES)

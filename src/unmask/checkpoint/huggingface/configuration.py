@@ -53,8 +53,13 @@ def read_config(folder: Path) -> tuple[Family, EncoderConfig]:
     known = dict(family.defaults) | {
         ours: given[name] for ours, name in family.fields.items() if given.get(name) is not None
     }
+    known |= family.spelling.read(given, str(file))
     unknown = sorted(
-        given.keys() - set(family.fields.values()) - family.fixed.keys() - _READ_ELSEWHERE
+        given.keys()
+        - set(family.fields.values())
+        - family.fixed.keys()
+        - family.spelling.names
+        - _READ_ELSEWHERE
     )
     logger.info("%s: not read: %s", file, ", ".join(unknown)[:500])
     return family, _validated(family, known, file)
@@ -82,6 +87,7 @@ def write_config(
         },
         **purpose,
     }
+    fields |= family_of(config).spelling.write(config)
     write_object(folder / CONFIG, fields, MAX_JSON_BYTES)
 
 

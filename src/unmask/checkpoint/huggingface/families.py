@@ -9,6 +9,7 @@ from unmask.checkpoint.huggingface import (
     distilbert,
     electra,
     left_to_right,
+    modernbert,
     mpnet,
     roberta,
 )
@@ -26,6 +27,7 @@ FAMILIES: dict[FamilyName, Family] = {
     "deberta": deberta.FAMILY,
     "deberta-v2": deberta.V2_FAMILY,
     "left-to-right": left_to_right.FAMILY,
+    "modernbert": modernbert.FAMILY,
 }
 
 

@@ -9,6 +9,21 @@ from typing import Any
 from unmask.checkpoint.huggingface.keys import KeyTable
 from unmask.models.config import EncoderConfig
 
+MEAN_POOLED = {"classification": "SequenceClassification", "multiple-choice": "MultipleChoice"}
+"""By task, what it calls its architecture with its pooling left out of account."""
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """Settings that are not one of our fields each."""
+
+    names: frozenset[str] = frozenset()
+    """Theirs."""
+    read: Callable[[Mapping[str, Any], str], dict[str, Any]] = lambda _given, _place: {}
+    """Our fields from their config.json, of which the place is told in messages."""
+    write: Callable[[Any], dict[str, Any]] = lambda _config: {}
+    """Their settings from our config."""
+
 
 def numbered(config: EncoderConfig) -> Iterable[Mapping[str, int]]:
     """Blocks that their names count as we do."""
@@ -46,6 +61,11 @@ class Family:
     """transformers' class by what a task calls its architecture, such as "TokenClassification"."""
     defaults: Mapping[str, object] = field(default_factory=dict)
     """By our name, what a missing field means there, where our default is another."""
+    spelling: Spelling = field(default_factory=Spelling)
+    """Of what `fields` does not translate."""
+    pooling_field: str | None = None
+    """Their setting that says whether a classifier of sequences reads the first token ("cls") or
+    all of them ("mean"); None where their classes know the first alone."""
     keys_by_kind: Mapping[str, KeyTable] = field(default_factory=dict)
     """Other tables, for what a task calls its architecture, where it names its head otherwise."""
     blocks: Callable[[Any], Iterable[Mapping[str, int]]] = numbered
@@ -57,9 +77,17 @@ class Family:
     unread: Callable[[Any, Collection[str]], Mapping[str, str]] = all_read
     """Their names, of those given, that a model of this config does not read, and why."""
 
-    def kind_of(self, architecture: str | None) -> str | None:
-        """What a task calls transformers' class; None for one of pretraining, or none of ours."""
-        return {theirs: ours for ours, theirs in self.fine_tuned.items()}.get(architecture or "")
+    def kind_of(
+        self, architecture: str | None, given: Mapping[str, Any] | None = None
+    ) -> str | None:
+        """What a task calls transformers' class; None for one of pretraining, or none of ours.
+
+        Where config.json, which is `given`, says that sequences are read by their mean, the kind is
+        another one, beginning with "Mean".
+        """
+        found = {theirs: ours for ours, theirs in self.fine_tuned.items()}.get(architecture or "")
+        is_mean = (given or {}).get(self.pooling_field or "") == "mean"
+        return f"Mean{found}" if is_mean and found in MEAN_POOLED.values() else found
 
     def spelled(self, before: str, after: str, config: type[EncoderConfig]) -> Family:
         """The same for a family whose classes alone are called otherwise."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from unmask.checkpoint.assemble import FINE_TUNED, task_of
 from unmask.checkpoint.huggingface.configuration import CONFIG
-from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.family import MEAN_POOLED, Family
 from unmask.checkpoint.huggingface.labels import (
     checked,
     label_fields,
@@ -30,9 +30,11 @@ _HEADS = {
     "TokenClassification": "classifier",
     "QuestionAnswering": "span",
     "MultipleChoice": "pooled_classifier",
+    "MeanSequenceClassification": "classifier",
+    "MeanMultipleChoice": "classifier",
 }
 """Our head by what a task calls its architecture."""
-_UNLABELLED = {"QuestionAnswering", "MultipleChoice"}
+_UNLABELLED = {"QuestionAnswering", "MultipleChoice", "MeanMultipleChoice"}
 """Architectures whose answers are no classes; a config may still count two labels by default."""
 
 
@@ -51,8 +53,19 @@ def purpose_fields(family: Family, model: Model, task: Task | None) -> dict[str,
     # classifier.
     name = family.fine_tuned.get(task.architecture or "", family.architectures[frozenset()])
     fields: dict[str, Any] = {"architectures": [name], **label_fields(task.labels)}
+    fields |= _pooling_fields(family, task)
     assert len(task.labels) in (0, rows), "the task's labels do not fit the head"
     return fields if task.problem_type is None else {**fields, "problem_type": task.problem_type}
+
+
+def _pooling_fields(family: Family, task: FineTuned) -> dict[str, Any]:
+    """How sequences are read, and the class that reads them so, where transformers has one."""
+    if family.pooling_field is None or task.name not in MEAN_POOLED:
+        return {}
+    if task.architecture is not None:
+        return {family.pooling_field: "cls"}
+    name = family.fine_tuned[MEAN_POOLED[task.name]]
+    return {"architectures": [name], family.pooling_field: "mean"}
 
 
 def architecture_of(task: Task | None) -> str | None:
@@ -94,7 +107,7 @@ def read_task(
     if stored is not None:
         return _restored(folder, stored, given, heads, num_outputs)
     name = read_architecture(given, str(folder / CONFIG))
-    kind = family.kind_of(name)
+    kind = family.kind_of(name, given)
     found = FINE_TUNED & set(heads)
     if found:
         (head,) = found
@@ -116,7 +129,7 @@ def _check_kind(folder: Path, name: str | None, kind: str, head: str, num_output
             f"{folder}: config.json names {name}, which needs a {_HEADS[kind]} head, but the "
             f"weights hold a {head} head. Check that both files come from the same model."
         )
-    if kind == "MultipleChoice" and num_outputs != 1:
+    if kind in ("MultipleChoice", "MeanMultipleChoice") and num_outputs != 1:
         raise DataError(
             f"{folder}: config.json names {name}, which gives one score a choice, but the "
             f"classifier has {num_outputs} rows. Check that both files come from the same model."

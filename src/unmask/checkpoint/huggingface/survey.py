@@ -48,8 +48,8 @@ def survey(folder: Path) -> Survey:
     family, config = read_config(folder)
     given = read_object(contained(folder, CONFIG), MAX_JSON_BYTES)
     architecture = read_architecture(given, str(folder / CONFIG))
-    kind = family.kind_of(architecture)
-    entries = _entries(folder, family, family.keys_of(kind, config), architecture)
+    kind = family.kind_of(architecture, given)
+    entries = _entries(folder, family.keys_of(kind, config), kind)
     config = family.as_found(config, entries)
     keys = family.keys_of(kind, config)
     for name, reason in family.unread(config, entries).items():
@@ -61,9 +61,7 @@ def survey(folder: Path) -> Survey:
     return Survey(family, keys, config, entries, heads, num_outputs, task)
 
 
-def _entries(
-    folder: Path, family: Family, keys: KeyTable, architecture: str | None
-) -> dict[str, Entry]:
+def _entries(folder: Path, keys: KeyTable, kind: str | None) -> dict[str, Entry]:
     """A copy stands in for its missing original; what the architecture never reads is left out."""
     stored = find_weights(folder)
     entries = {
@@ -75,10 +73,8 @@ def _entries(
     for copy, original in keys.copies.items():
         if copy in entries and original not in entries:
             entries[original] = entries.pop(copy)
-    for kind, names in keys.unused.items():
-        if kind == family.kind_of(architecture):
-            entries = {name: entry for name, entry in entries.items() if name not in names}
-    return entries
+    unused = keys.unused.get(kind or "", ())
+    return {name: entry for name, entry in entries.items() if name not in unused}
 
 
 def _num_outputs(keys: KeyTable, heads: Collection[str], entries: Mapping[str, Entry]) -> int:

@@ -102,6 +102,11 @@ class EncoderConfig(BaseModel):
         update = {"hidden_dropout_prob": rate, "attention_probs_dropout_prob": rate}
         return self.model_copy(update=update)
 
+    @property
+    def classifier_deviation(self) -> float | None:
+        """Standard deviation of a classifier's initial weights; None means `initializer_range`."""
+        return None
+
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
         if self.hidden_size % self.num_attention_heads:
