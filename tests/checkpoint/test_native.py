@@ -135,7 +135,12 @@ def test_provenance_is_stored(make_bundle: Callable[..., Bundle], tmp_path: Path
     native.save(bundle, tmp_path / "model", {"recipe": {"steps": 3}})
     stored = json.loads((tmp_path / "model" / "unmask.json").read_text())
     assert bundle.tokenizer is not None
-    assert stored == {"recipe": {"steps": 3}, "tokenizer_sha256": bundle.tokenizer.sha256}
+    assert bundle.task is not None
+    assert stored == {
+        "recipe": {"steps": 3},
+        "task": bundle.task.stored(),
+        "tokenizer_sha256": bundle.tokenizer.sha256,
+    }
 
 
 def test_a_model_without_tokenizer_is_loaded(

@@ -16,12 +16,14 @@ from pydantic import ValidationError
 import unmask
 from unmask.checkpoint.describe import describe
 from unmask.checkpoint.native import load
+from unmask.cli.summary import summary
 from unmask.errors import Stopped, UsageError
 from unmask.recipe.config import Finetune, Pretrain
 from unmask.recipe.evaluate import evaluate
 from unmask.recipe.finetune import finetune
 from unmask.recipe.pretrain import Result, pretrain
 from unmask.recipe.result import GENERATOR_FOLDER
+from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.replaced_token import ReplacedToken
 from unmask.train.log import METRICS_FILE, read_metrics
 
@@ -189,9 +191,35 @@ def test_order_is_measured_by_a_term_of_its_own_and_told(trained: Callable[..., 
     assert {"sop_loss", "sop_accuracy"} <= result.scores.keys()
     assert "nsp_loss" not in result.scores
     assert "sentence order prediction" in (result.folder / "README.md").read_text()
+    task = load(result.folder).task
+    assert isinstance(task, MaskedLM)
+    assert task.pair_term == "sop"
     made_by = describe(result.folder)["made_by"]
     assert made_by["recipe"]["sentence_order"] is True
     assert made_by["recipe"]["next_sentence"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("falling", "masked language modelling (50 to 10 % of the tokens, by token)"),
+        ("order", "(15 % of the tokens, by token) and sentence order prediction"),
+        ("disentangled", "replaced token detection (15 % of the tokens"),
+        ("left-to-right", "predicting the next token: a control"),
+    ],
+)
+def test_inspect_says_by_what_a_model_was_pretrained(
+    name: str, words: str, trained: Callable[..., Result]
+) -> None:
+    said = dict(summary(describe(trained(name).folder)))
+
+    assert words in said["pretrained by"]
+    assert said["task"] == objective_task(name)
+
+
+def objective_task(name: str) -> str:
+    named = {"replaced-token": "replaced_token", "left-to-right": "left_to_right"}
+    return named.get(OBJECTIVES[name].get("objective", ""), "masked_lm")
 
 
 @pytest.mark.parametrize(
@@ -247,6 +275,7 @@ def test_the_control_is_refused_with_the_reason(
         lambda: finetune(rows, folder, tmp_path / "tuned", make_finetune(), say=hush),
         lambda: pretrain(tiny_corpus, tmp_path / "on", make_recipe(), model=folder, say=hush),
         lambda: unmask.TextClassifier(str(folder)).fit(*zip(*rows, strict=True)),
+        lambda: unmask.TextClassifier.load(folder),
     ]
     for ask in asks:
         with pytest.raises(UsageError, match="does not generate text"):

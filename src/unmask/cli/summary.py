@@ -60,6 +60,8 @@ def _made_by(made_by: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """From unmask.json, which another version may have written: what is not there is left out."""
     recipe, versions = _table(made_by.get("recipe")), _table(made_by.get("versions"))
     train, optim = _table(recipe.get("train")), _table(recipe.get("optim"))
+    if by := _pretrained_by(recipe):
+        yield "pretrained by", by
     if versions:
         yield "made by", ", ".join(f"{name} {version}" for name, version in versions.items())
     if train:
@@ -72,6 +74,23 @@ def _made_by(made_by: dict[str, Any]) -> Iterator[tuple[str, str]]:
     corpus = _table(made_by.get("identity")).get("corpus")
     if corpus:
         yield "corpus", f"{str(corpus)[:_HASH_CHARACTERS]}... (sha256)"
+
+
+def _pretrained_by(recipe: dict[str, Any]) -> str | None:
+    """The objective of a pretraining recipe; None for any other."""
+    masking = recipe.get("masking")
+    if not isinstance(masking, dict):
+        return None
+    objective = recipe.get("objective", "mlm")
+    if objective == "left-to-right":
+        return "predicting the next token: a control, which nothing else uses"
+    names = {"mlm": "masked language modelling", "replaced-token": "replaced token detection"}
+    pairs = " and next sentence prediction" if recipe.get("next_sentence") else ""
+    pairs = " and sentence order prediction" if recipe.get("sentence_order") else pairs
+    rates = [masking.get(name) for name in ("rate", "final_rate")]
+    shares = " to ".join(f"{100 * rate:g}" for rate in rates if isinstance(rate, int | float))
+    masked = f" ({shares} % of the tokens, by {masking.get('unit')})" if shares else ""
+    return f"{names.get(str(objective), str(objective))}{masked}{pairs}"
 
 
 def _table(value: object) -> dict[str, Any]:

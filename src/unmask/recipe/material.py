@@ -124,7 +124,7 @@ def training_data(
     Raises:
         DataError: Too few documents, or a validation corpus of another tokenizer.
     """
-    training, held_out = _documents(recipe, shards)
+    training, held_out = divided(recipe, shards)
     held_out_shards = shards
     if recipe.validation is not None:
         held_out_shards = Shards.open(recipe.validation)
@@ -176,7 +176,7 @@ def hit_rate(token: int, batches: Iterable[Batch]) -> float:
     return float((labels[labels != IGNORED] == token).float().mean())
 
 
-def _documents(recipe: Pretrain, shards: Shards) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def divided(recipe: Pretrain, shards: Shards) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Documents to train on and documents held out, a whole one being on one side only."""
     if recipe.validation is not None:
         other = Shards.open(recipe.validation)

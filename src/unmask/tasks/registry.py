@@ -20,8 +20,8 @@ from unmask.tasks.config import (
     QuestionAnsweringConfig,
     TaggingConfig,
 )
-from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.multiple_choice import MultipleChoice
+from unmask.tasks.pretraining import NAMES, restored
 from unmask.tasks.qa import QuestionAnswering
 from unmask.tasks.tagging import Tagging
 from unmask.tasks.task import LabelledTask, Task
@@ -66,17 +66,12 @@ def restore(stored: Mapping[str, Any]) -> Task:
     """
     name = stored.get("name")
     try:
-        if name == MaskedLM.name:
-            return MaskedLM(
-                next_sentence=bool(stored.get("next_sentence")),
-                sentence_order=bool(stored.get("sentence_order")),
-            )
-        return TASKS[str(name)].restore(stored)
+        return restored(stored) or TASKS[str(name)].restore(stored)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         cause = " ".join(str(error).split())[:200]
         raise DataError(
             f"unmask.json: `task` is {str(stored)[:200]}, which is none of "
-            f"{', '.join((MaskedLM.name, *TASKS))} as they are written here ({cause})."
+            f"{', '.join((*NAMES, *TASKS))} as they are written here ({cause})."
         ) from error
 
 

@@ -200,20 +200,28 @@ def test_a_fine_tuned_task_beside_pretrained_weights_is_refused(write: Callable[
 
 
 def test_a_pretraining_task_may_be_stored_but_the_heads_decide(
-    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    write: Callable[..., Path],
 ) -> None:
-    monkeypatch.setattr("unmask.tasks.registry.restore", lambda _: MaskedLM(next_sentence=True))
     folder = write(heads=("mlm",))
-    (folder / "unmask.json").write_text(json.dumps({"task": {"name": "masked_lm"}}))
+    stored = {"name": "masked_lm", "next_sentence": True}
+    (folder / "unmask.json").write_text(json.dumps({"task": stored}))
     task = native.load(folder).task
     assert isinstance(task, MaskedLM)
     assert not task.next_sentence
 
 
+def test_which_pairs_were_trained_on_is_stored(write: Callable[..., Path]) -> None:
+    folder = write(heads=("mlm", "nsp"))
+    stored = {"name": "masked_lm", "next_sentence": False, "sentence_order": True}
+    (folder / "unmask.json").write_text(json.dumps({"task": stored}))
+    task = native.load(folder).task
+    assert isinstance(task, MaskedLM)
+    assert task.pair_term == "sop"
+
+
 def test_a_pretraining_task_without_its_head_is_refused(
-    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    write: Callable[..., Path],
 ) -> None:
-    monkeypatch.setattr("unmask.tasks.registry.restore", lambda _: MaskedLM())
     folder = write("classifier", TAGS, None, "TokenClassification")
     (folder / "unmask.json").write_text(json.dumps({"task": {"name": "masked_lm"}}))
     refuse(folder, "the task `masked_lm` needs a mlm head; found: classifier")

@@ -75,7 +75,7 @@ def save_folder(
     """Writes the files into an existing folder; see `native.save` for doing so atomically.
 
     `provenance` says how the model was made, for unmask.json, which also gets the tokenizer's hash
-    and, where it is fine-tuned, the task.
+    and the task; without it, of a fine-tuned model alone.
 
     Raises:
         DataError: The labels are too many to be read again.
@@ -94,7 +94,7 @@ def save_folder(
     if bundle.tokenizer is not None:
         bundle.tokenizer.save(folder)
     made_by = {} if provenance is None else dict(provenance)
-    if isinstance(bundle.task, FineTuned):
+    if isinstance(bundle.task, FineTuned) or (bundle.task is not None and made_by):
         made_by["task"] = bundle.task.stored()
     if provenance is not None or made_by:
         made_by["tokenizer_sha256"] = None if bundle.tokenizer is None else bundle.tokenizer.sha256

@@ -21,6 +21,9 @@ from unmask.checkpoint.huggingface.labels import (
 from unmask.checkpoint.huggingface.provenance import PROVENANCE, read_provenance
 from unmask.errors import DataError
 from unmask.tasks.heads import Classifier, PooledClassifier
+from unmask.tasks.masked_lm import MaskedLM
+from unmask.tasks.pretraining import restored
+from unmask.tasks.replaced_token import ReplacedToken
 from unmask.tasks.task import FineTuned, Model, Task
 
 logger = logging.getLogger(__name__)
@@ -104,6 +107,8 @@ def read_task(
         DataError: A broken or an unknown task, or one that the heads or the labels do not fit.
     """
     stored = (read_provenance(folder) or {}).get("task")
+    if isinstance(stored, dict) and (pretrained := restored(stored)) is not None:
+        return _with_its_heads(folder, pretrained, heads)
     if stored is not None:
         return _restored(folder, stored, given, heads, num_outputs)
     name = read_architecture(given, str(folder / CONFIG))
@@ -153,6 +158,22 @@ def _foreign(
     return registry.foreign(head, name, labels, read_problem_type(given, place))
 
 
+def _with_its_heads(folder: Path, task: Task, heads: Collection[str]) -> Task:
+    """A task of pretraining; one over pairs whose head is gone is left without them."""
+    _require_head(folder, task, "rtd" if isinstance(task, ReplacedToken) else "mlm", heads)
+    if isinstance(task, MaskedLM) and (task.pair_term is None) == ("nsp" in heads):
+        return MaskedLM(next_sentence="nsp" in heads)
+    return task
+
+
+def _require_head(folder: Path, task: Task, needed: str, heads: Collection[str]) -> None:
+    if needed not in heads:
+        raise DataError(
+            f"{folder / PROVENANCE}: the task `{task.name}` needs a {needed} head; found: "
+            f"{', '.join(sorted(heads)) or 'none'}. Check that the weights are those of this model."
+        )
+
+
 def _restored(
     folder: Path,
     stored: object,
@@ -169,14 +190,8 @@ def _restored(
         task = registry.restore(stored)
     except DataError as error:
         raise DataError(f"{place}: {' '.join(str(error).split())[:1000]}") from error
-    needed = task.head if isinstance(task, FineTuned) else "mlm"
-    if needed not in heads:
-        raise DataError(
-            f"{place}: the task `{task.name}` needs a {needed} head; found: "
-            f"{', '.join(sorted(heads)) or 'none'}. Check that the weights are those of this model."
-        )
-    if not isinstance(task, FineTuned):
-        return task_of(heads)
+    assert isinstance(task, FineTuned), "tasks of pretraining were restored before"
+    _require_head(folder, task, task.head, heads)
     if num_outputs not in (0, task.num_outputs):
         raise DataError(
             f"{place}: the task `{task.name}` has {task.num_outputs} outputs, but the classifier "

@@ -74,10 +74,11 @@ class FineTuningEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         Fitting it again would begin with that model; its other parameters are the default ones.
 
         Raises:
-            UsageError: The model is of another task.
+            UsageError: The model is of another task, or an experiment's control.
             DataError: It is damaged.
         """
         bundle = native.load(folder)
+        bundle.refuse_control()
         task = task_of(bundle)
         if task.name != cls._task:
             raise UsageError(f"{folder}: is a model for {task.name}, which {cls.__name__} is not.")

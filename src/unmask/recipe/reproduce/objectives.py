@@ -23,9 +23,11 @@ from unmask.recipe.finetune import finetune
 from unmask.recipe.pretrain import pretrain
 from unmask.recipe.reproduce.arms import ARMS, STEPS, Arm
 from unmask.recipe.reproduce.datasets import DATA_SETS
+from unmask.recipe.reproduce.held_out import measured
 from unmask.recipe.reproduce.interrupting import interruptible
 from unmask.recipe.reproduce.objectives_page import report
 from unmask.recipe.reproduce.report import Report
+from unmask.recipe.reproduce.runs import differs
 from unmask.recipe.reproduce.starting import data_folder
 from unmask.recipe.reproduce.writing import Files, written
 from unmask.recipe.together import Say, on_stderr
@@ -81,7 +83,7 @@ class ArmRun:
         }
         note = self.folder / "arm.json"
         if note.is_file():
-            if json.loads(note.read_text(encoding="utf-8")) != wanted:
+            if differs(json.loads(note.read_text(encoding="utf-8")), wanted):
                 raise UsageError(
                     f"{self.folder}: was run with another recipe or text; its figures would stand "
                     "in one table with others. Choose another --output, or delete the folder."
@@ -135,6 +137,9 @@ def reproduce_objectives(
             run.claim(sha256)
         waiting = [run for run in runs if not run.is_finished]
         say(f"{len(runs) - len(waiting)} of {len(runs)} runs are finished")
+        for run in runs:
+            if run.is_finished and run.arm.compares and "held_out" not in run.outcome():
+                run.keep({**run.outcome(), "held_out": _held_out(run, corpus)})
         for number, run in enumerate(waiting):
             say(f"== {run.name} ({number + 1} of {len(waiting)})")
             run.keep(_figures(run, corpus, files, say))
@@ -189,6 +194,8 @@ def _figures(run: ArmRun, corpus: Path, files: dict[str, Files], say: Say) -> di
         "tokens": read_metrics(run.folder / "pretraining" / METRICS_FILE)[-1]["tokens"],
         "parameters": describe(pretrained.folder)["total_parameters"],
     }
+    if run.arm.compares:
+        found["held_out"] = _held_out(run, corpus)
     for name in SETS:
         dataset = DATA_SETS[name]
         recipe = Finetune.model_validate(
@@ -216,3 +223,9 @@ def _figures(run: ArmRun, corpus: Path, files: dict[str, Files], say: Say) -> di
         assert outcome.test is not None
         found[name] = outcome.test[dataset.shown[0]]
     return found
+
+
+def _held_out(run: ArmRun, corpus: Path) -> dict[str, float]:
+    """Of a pretrained arm, on what all arms are measured on."""
+    usual = ARMS[0].recipe(seed=0, steps=run.steps)
+    return measured(run.folder / "pretraining", corpus, usual)

@@ -82,7 +82,7 @@ class Run:
         note = self.folder.with_suffix(".json")
         if note.is_file():
             before = json.loads(note.read_text(encoding="utf-8"))
-            if changed := [name for name in wanted if _differs(before.get(name), wanted[name])]:
+            if changed := [name for name in wanted if differs(before.get(name), wanted[name])]:
                 raise UsageError(
                     f"{self.folder}: was run with another {' and '.join(changed)}; its figures "
                     "would stand in one table with others. Choose another --output, or delete "
@@ -94,10 +94,10 @@ class Run:
             note.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
 
 
-def _differs(before: Any, now: Any) -> bool:
+def differs(before: Any, now: Any) -> bool:
     """Whether anything that was written down is another now; a setting that is new is not."""
     if isinstance(before, dict) and isinstance(now, dict):
-        return any(name not in now or _differs(value, now[name]) for name, value in before.items())
+        return any(name not in now or differs(value, now[name]) for name, value in before.items())
     return bool(before != now)
 
 

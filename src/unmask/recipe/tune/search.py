@@ -14,7 +14,7 @@ from unmask.checkpoint.native import MODEL_FOLDER
 from unmask.checkpoint.runs import is_begun, tidy
 from unmask.errors import DataError, Stopped, UsageError, writing
 from unmask.models.config import EncoderConfig
-from unmask.recipe.beginning import default_rate, load
+from unmask.recipe.beginning import default_rate, load, require_no_control
 from unmask.recipe.examples import Examples, read_both, reading_config
 from unmask.recipe.finetune import finetune_examples
 from unmask.recipe.identity import settings_of, weights_sha256
@@ -78,6 +78,7 @@ def tune(
     say = say or on_stderr
     run = Path(output)
     studies.require_ours(run)
+    require_no_control(model)
     with RunLock(run):
         examples = read_both(
             recipe.task,
