@@ -33,7 +33,8 @@ TOKENS = 2048
 SHAPES = {"128": (128, False), "512": (512, False), "8..128": (128, True), "8..512": (512, True)}
 """By name: the greatest length, and whether lengths vary."""
 FAMILIES = ("bert", "roberta", "albert", "deberta-v2", "modernbert")
-MODES = ("training", "hidden states")
+MODES = {"deberta-v2": ("training", "hidden states")}
+"""Of a family; of the others training alone."""
 _SIZES = {
     "vocab_size": VOCABULARY,
     "hidden_size": 384,
@@ -240,10 +241,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=FAMILIES, default=FAMILIES)
     parser.add_argument("--shapes", nargs="+", choices=tuple(SHAPES), default=tuple(SHAPES))
-    parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=2, help="a round")
+    parser.add_argument("--steps", type=int, default=1, help="a round")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, default=measure.RESULTS)
@@ -262,7 +262,7 @@ def main() -> None:
         return
     comparisons = []
     for family in arguments.only:
-        for mode in arguments.modes:
+        for mode in MODES.get(family, ("training",)):
             for shape in arguments.shapes:
                 comparisons.append(compare(arguments, family, shape, mode))
                 ratio = comparisons[-1]["ratio"]["median"]
