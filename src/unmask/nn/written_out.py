@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -29,6 +30,11 @@ def attend(
     return attended
 
 
+_AT_ONCE = 1 << 18
+"""Pairs of tokens that are compared at once: their scores stay in the cache from one operation to
+the next, which at 512 tokens is 2.4 times as fast as all heads of a batch together."""
+
+
 class _Attention(torch.autograd.Function):
     """Keeps one number and one byte for each pair of tokens; torch would keep twice as much."""
 
@@ -42,51 +48,86 @@ class _Attention(torch.autograd.Function):
         rate: float,
         bias: Tensor | None,
     ) -> Tensor:
-        num_sequences, num_heads, num_queries, width = q.shape
-        scale = 1.0 / math.sqrt(width)
-        q, k, v = q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)
-        scores = _scaled_product(q, k.mT, scale)
-        by_head = scores.view(num_sequences, num_heads, num_queries, k.shape[1])
-        if bias is not None:
-            by_head.add_(bias)
-        if mask is not None:
-            by_head.masked_fill_(~mask, float("-inf"))
-        weights = torch.softmax(scores, dim=-1)
-        del scores, by_head
-        kept = dropout.keep_mask(weights.shape, rate) if rate else None
+        num_queries, num_keys = q.shape[2], k.shape[2]
+        scale = 1.0 / math.sqrt(q.shape[3])
+        weights = q.new_empty(*q.shape[:2], num_queries, num_keys)
+        kept = torch.empty(weights.shape, dtype=torch.bool, device=q.device) if rate else None
+        attended = _like_rows(v, num_queries)
+        for part in _parts(weights):
+            scores = _scaled_product(q[part], k[part].mT, scale)
+            if bias is not None:
+                scores += _of(bias, part)
+            if mask is not None:
+                scores.masked_fill_(~_of(mask, part), float("-inf"))
+            torch.softmax(scores, dim=-1, out=weights[part])
+            if kept is not None:
+                kept[part] = dropout.keep_mask(scores.shape, rate)
+            attended[part] = _dropped(weights, kept, part, rate) @ v[part]
         ctx.save_for_backward(q, k, v, weights, kept)
-        ctx.scale, ctx.rate, ctx.num_heads = scale, rate, num_heads
+        ctx.scale, ctx.rate = scale, rate
         ctx.bias_shape = None if bias is None else bias.shape
-        return _with_heads(torch.bmm(_dropped(weights, kept, rate), v), num_heads)
+        return attended
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, weights, kept = ctx.saved_tensors
-        gradient = gradients[0].flatten(0, 1)
-        for_v = torch.bmm(_dropped(weights, kept, ctx.rate).mT, gradient)
-        # Softmax's Jacobian: each weight times its gradient above the row's mean.
-        for_weights = _dropped(torch.bmm(gradient, v.mT), kept, ctx.rate)
-        for_scores = torch._softmax_backward_data(for_weights, weights, -1, weights.dtype)
-        for_q = _scaled_product(for_scores, k, ctx.scale)
-        for_k = _scaled_product(for_scores.mT, q, ctx.scale)
-        results = [_with_heads(result, ctx.num_heads) for result in (for_q, for_k, for_v)]
-        for_bias = None
-        if ctx.needs_input_grad[5]:
-            for_bias = _with_heads(for_scores, ctx.num_heads).sum_to_size(ctx.bias_shape)
-        return *results, None, None, for_bias
+        (gradient,) = gradients
+        for_q, for_k, for_v = (_like_rows(one, one.shape[2]) for one in (q, k, v))
+        for_bias = weights.new_zeros(ctx.bias_shape) if ctx.needs_input_grad[5] else None
+        for part in _parts(weights):
+            for_v[part] = _dropped(weights, kept, part, ctx.rate).mT @ gradient[part]
+            for_weights = gradient[part] @ v[part].mT
+            if kept is not None:
+                for_weights = dropout.apply_mask(for_weights, kept[part], ctx.rate)
+            # Softmax's Jacobian: each weight times its gradient above the row's mean.
+            for_scores = torch._softmax_backward_data(for_weights, weights[part], -1, weights.dtype)
+            for_q[part] = _scaled_product(for_scores, k[part], ctx.scale)
+            for_k[part] = _scaled_product(for_scores.mT, q[part], ctx.scale)
+            if for_bias is not None:
+                into = _of(for_bias, part)
+                into += for_scores.sum_to_size(into.shape)
+        return for_q, for_k, for_v, None, None, for_bias
 
 
-def _with_heads(flat: Tensor, num_heads: int) -> Tensor:
-    """(B * H, T, W) to (B, H, T, W)."""
-    return flat.view(len(flat) // num_heads, num_heads, *flat.shape[1:])
+_Part = tuple[slice, slice]
+"""Sequences and heads."""
+
+
+def _parts(weights: Tensor) -> Iterator[_Part]:
+    """All of (B, H, Tq, Tk), some whole sequences at a time, or some heads of one."""
+    num_sequences, num_heads, num_queries, num_keys = weights.shape
+    at_once = max(1, _AT_ONCE // max(1, num_queries * num_keys))
+    step, heads = max(1, at_once // num_heads), min(at_once, num_heads)
+    for first in range(0, num_sequences, step):
+        for head in range(0, num_heads, heads):
+            yield slice(first, first + step), slice(head, head + heads)
+
+
+def _of(shared: Tensor, part: _Part) -> Tensor:
+    """What a part reads of a tensor that may hold one for all sequences, or for all heads."""
+    sequences, heads = part
+    everyone = slice(None)
+    return shared[
+        everyone if shared.shape[0] == 1 else sequences,
+        everyone if shared.shape[1] == 1 else heads,
+    ]
+
+
+def _like_rows(x: Tensor, num_rows: int) -> Tensor:
+    """(B, H, num_rows, W) that lies in memory as rows (B, num_rows, H, W), as its reader wants."""
+    num_sequences, num_heads, _, width = x.shape
+    return x.new_empty(num_sequences, num_rows, num_heads, width).transpose(1, 2)
 
 
 def _scaled_product(a: Tensor, b: Tensor, scale: float) -> Tensor:
-    """(B, M, K) and (B, K, N) to (B, M, N), scaled within the product."""
-    unread = a.new_empty(())
-    return torch.baddbmm(unread, a, b, beta=0.0, alpha=scale)
+    """(B, H, M, K) and (B, H, K, N) to (B, H, M, N), scaled within the product."""
+    shape = (*a.shape[:3], b.shape[3])
+    product = torch.baddbmm(
+        a.new_empty(()), a.flatten(0, 1), b.flatten(0, 1), beta=0.0, alpha=scale
+    )
+    return product.view(shape)
 
 
-def _dropped(weights: Tensor, kept: Tensor | None, rate: float) -> Tensor:
-    return weights if kept is None else dropout.apply_mask(weights, kept, rate)
+def _dropped(weights: Tensor, kept: Tensor | None, part: _Part, rate: float) -> Tensor:
+    return weights[part] if kept is None else dropout.apply_mask(weights[part], kept[part], rate)
