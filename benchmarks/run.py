@@ -166,6 +166,7 @@ def families(result: Figures) -> str:
             "dropout 0.1 (ModernBERT's is 0, as published). `8..512`: lengths are log-normal.",
             table(["family", "what", "lengths", *columns], rows),
             *memory,
+            *([result["note"]] if "note" in result else []),
         ]
     )
 
