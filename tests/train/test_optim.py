@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from unmask.checkpoint.assemble import assemble
+from unmask.recipe.config import Pretrain
 from unmask.tasks.task import Model
 from unmask.train.config import OptimConfig
 from unmask.train.optim import Muon, Optimizers, orthogonalised
@@ -208,3 +210,21 @@ def test_loading_shares_no_memory_with_what_was_stored(make_model: Callable[...,
     optimizers.step(1.0)
 
     assert all(torch.equal(stored[name], before[name]) for name in stored)
+
+
+@pytest.mark.parametrize(("family", "name", "parts"), [
+    ("bert", "attention.qkv", 3),
+    ("bert", "feedforward.widen", 1),
+    ("deberta-v2", "attention.qkv", 3),
+    ("modernbert", "attention.qkv", 3),
+    ("modernbert", "feedforward.widen", 2),
+])  # fmt: skip
+def test_fused_projections_are_as_many_matrices_to_muon(family: str, name: str, parts: int) -> None:
+    config = Pretrain(family=family, preset="tiny").encoder(vocab_size=50)  # type: ignore[arg-type]
+    model = assemble(config, {"mlm"})
+
+    muon = Optimizers(model, OptimConfig(name="muon")).members[0]
+
+    assert isinstance(muon, Muon)
+    found = dict(zip(map(id, muon.param_groups[0]["params"]), muon.parts, strict=True))
+    assert found[id(model.get_parameter(f"encoder.blocks.0.{name}.weight"))] == parts

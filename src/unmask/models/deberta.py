@@ -124,7 +124,9 @@ def _attention_v2(config: DebertaV2Config) -> DisentangledAttention:
             Linear(size, size) if "c2p" in terms else None,
             Linear(size, size) if "p2c" in terms else None,
         )
-    return _attention_of(config, Linear(size, 3 * size), distances)
+    qkv = Linear(size, 3 * size)
+    qkv.parts = 3
+    return _attention_of(config, qkv, distances)
 
 
 def _attention_of(

@@ -36,6 +36,7 @@ class SelfAttention(nn.Module):
         self.num_heads = num_attention_heads
         self.head_width = hidden_size // num_attention_heads
         self.qkv = Linear(hidden_size, 3 * hidden_size, bias=bias)
+        self.qkv.parts = 3
         self.output = Linear(hidden_size, hidden_size, bias=bias)
         self.dropout = Dropout(dropout_rate)
 

@@ -48,6 +48,7 @@ class GatedFeedForward(nn.Module):
     ) -> None:
         super().__init__()
         self.widen = Linear(hidden_size, 2 * intermediate_size, bias=bias)
+        self.widen.parts = 2
         self.activation = activation
         self.dropout = Dropout(dropout_rate)
         self.narrow = Linear(intermediate_size, hidden_size, bias=bias)

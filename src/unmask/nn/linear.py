@@ -18,6 +18,9 @@ outlasts the millisecond in which oneDNN plans a new shape, so that any shape is
 class Linear(nn.Linear):
     """`torch.nn.Linear`, computed by `affine`."""
 
+    parts = 1
+    """Matrices of equal size that lie in this one's rows, such as those of query, key and value."""
+
     def forward(self, x: Tensor) -> Tensor:
         """(M, in) to (M, out)."""
         return affine(x, self.weight, self.bias)

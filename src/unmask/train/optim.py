@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unmask.nn.linear import Linear
 from unmask.tasks.task import Model
 from unmask.train.config import OptimConfig
 from unmask.train.row_adamw import RowAdamW
@@ -197,11 +198,12 @@ def _sorted(
     """Muon's matrices with their parts, and AdamW's parameters with their names."""
     matrices: list[tuple[nn.Parameter, int]] = []
     others: list[tuple[str, nn.Parameter]] = []
+    parts = {id(m.weight): m.parts for m in model.modules() if isinstance(m, Linear)}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         if muon and parameter.ndim == 2 and _IN_BLOCK.search(name):
-            matrices.append((parameter, 3 if name.endswith("qkv.weight") else 1))
+            matrices.append((parameter, parts.get(id(parameter), 1)))
         else:
             others.append((name, parameter))
     return matrices, others
