@@ -13,18 +13,18 @@ from unmask.tasks.task import Model
 
 
 def look_up_sparsely(model: Model) -> None:
-    """Lets the gradients of embeddings hold only the rows that were looked up.
+    """Lets the gradient of the tokens' vectors hold only the rows that were looked up.
 
-    Not of those whose weights another module shares, as a tied decoder does: its gradient has
-    every row. Gradients that are exchanged between processes must stay dense.
+    Not where another module shares these weights, as a tied decoder does: its gradient has every
+    row. Gradients that are exchanged between processes must stay dense. Other tables are small, and
+    some families read all of theirs.
     """
-    owners: dict[int, list[nn.Module]] = {}
-    for module in model.modules():
-        for parameter in module.parameters(recurse=False):
-            owners.setdefault(id(parameter), []).append(module)
-    for module in model.modules():
-        if isinstance(module, nn.Embedding) and len(owners[id(module.weight)]) == 1:
-            module.sparse = True
+    tokens = model.encoder.get_submodule("embedding.tokens")
+    if not isinstance(tokens, nn.Embedding):
+        return
+    owners = [m for m in model.modules() for p in m.parameters(recurse=False) if p is tokens.weight]
+    if len(owners) == 1:
+        tokens.sparse = True
 
 
 class RowAdamW(torch.optim.Optimizer):
