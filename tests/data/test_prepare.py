@@ -410,6 +410,5 @@ def test_memory_does_not_grow_with_the_corpus(write: Write, tmp_path: Path) -> N
             capture_output=True,
         )
         peaks.append(int(ran.stdout))
-    # 40 MB more of text: its bytes, or the 20 MB of its ids, would be more than this. How many
-    # units wait in memory differs by a few MB with how busy the machine is.
-    assert peaks[1] - peaks[0] < 14 * 2**20, peaks
+    # 40 MB more of text: its bytes, or its ids, would be far more than this.
+    assert peaks[1] - peaks[0] < 8 * 2**20, peaks
