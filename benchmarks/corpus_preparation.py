@@ -44,10 +44,10 @@ def theirs(text: list[str], tokenizer: Path, output: Path) -> None:
     """transformers' examples/pytorch/language-modeling/run_mlm.py, without its argument parsing."""
     os.environ |= {"HF_DATASETS_CACHE": str(output / "cache"), "HF_HUB_OFFLINE": "1"}
     from datasets import load_dataset
-    from transformers import BertTokenizerFast
+    from transformers import AutoTokenizer
 
     print("imported", flush=True)
-    fast = BertTokenizerFast.from_pretrained(tokenizer)
+    fast = AutoTokenizer.from_pretrained(tokenizer)
 
     def tokenize(examples: dict[str, Any]) -> Any:
         return fast(examples["text"], return_special_tokens_mask=True)

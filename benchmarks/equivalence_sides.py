@@ -82,7 +82,7 @@ def ours(
     train(
         bundle.model.train(),
         task,
-        TrainingData((source,), lambda batch, _: batch, lambda _: {}),
+        TrainingData((source,), lambda batch, *_: batch, lambda _: {}),
         Optimizers(bundle.model, optim),
         RunState(),
         config,

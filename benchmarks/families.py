@@ -80,7 +80,7 @@ def picked(ids: list[list[int]], seed: int) -> list[list[int]]:
     return [np.where(draw.random(len(row)) < RATE, row, -100).tolist() for row in ids]
 
 
-def our_work(family: str, shape: str, mode: str) -> Callable[[], int]:
+def our_work(family: Any, shape: str, mode: str) -> Callable[[], int]:
     from unmask.batch import pack
     from unmask.checkpoint.assemble import assemble
     from unmask.models.config import CONFIGS

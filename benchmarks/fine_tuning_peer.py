@@ -36,8 +36,9 @@ def trained(arguments: argparse.Namespace, labels: Sequence[str], tokenizer: Any
     some = peer_tasks.records(arguments.train)
     found = peer_tasks.features(arguments.task, some, tokenizer, labels)
     built = peer_tasks.model(arguments.task, arguments.model, labels).train()
-    loader = DataLoader(
-        found,
+    data_set: Any = found  # any list is one there
+    loader: Any = DataLoader(
+        data_set,
         batch_size=arguments.batch_size,
         shuffle=True,
         collate_fn=peer_tasks.COLLATORS[arguments.task](tokenizer),

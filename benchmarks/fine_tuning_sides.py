@@ -61,13 +61,14 @@ def our_step(data: str, train: Path, batch_size: int, rate: float) -> Work:
             batch_size=batch_size,
             micro_batch_tokens=config.micro_batch_tokens,
             seed=0,
-            transform=lambda batch, _: batch,
+            transform=lambda batch, *_: batch,
         )
         counts = [task.counts(batch) for batch in batches]
         totals = {name: sum(count[name] for count in counts) for name in counts[0]}
         for batch in batches:
             terms = task.loss(model(batch, task), batch)
-            loss = sum(term.weight * term.total / totals[term.name] for term in terms)
+            parts = [term.weight * term.total / totals[term.name] for term in terms]
+            loss = torch.stack(parts).sum()
             loss.backward()
             loss.item()
         clip(model.parameters(), 1.0)
@@ -107,7 +108,8 @@ def their_step(data: str, train: Path, batch_size: int, rate: float, *, grouped:
     # Groups begin with their longest batch; a few steps of a round should be as any others.
     shuffled = [members[i] for i in torch.randperm(len(members)).tolist()]
     collate = peer_tasks.COLLATORS[task](tokenizer)
-    batches = _endless(DataLoader(found, batch_sampler=shuffled, collate_fn=collate))
+    of_tasks: Any = found  # any list is a data set there
+    batches = _endless(DataLoader(of_tasks, batch_sampler=shuffled, collate_fn=collate))
 
     def step() -> int:
         batch = next(batches)

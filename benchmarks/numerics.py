@@ -28,6 +28,7 @@ from transformers import (
 
 from unmask.batch import Batch, pack
 from unmask.checkpoint import native
+from unmask.models.config import Preset
 from unmask.tasks.masked_lm import MaskedLM
 
 NUM_SEQUENCES = 8
@@ -54,8 +55,8 @@ class GradientNorm(TrainerCallback):
 
     norm = 0.0
 
-    def on_pre_optimizer_step(self, *_: Any, model: Any, **__: Any) -> None:
-        self.norm = norm_of(model)
+    def on_pre_optimizer_step(self, *_: Any, **given: Any) -> None:
+        self.norm = norm_of(given["model"])
 
 
 def norm_of(model: torch.nn.Module) -> float:
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="tiny instead of mini")
     parser.add_argument("--results", type=Path, default=measure.RESULTS)
     arguments = parser.parse_args()
-    preset = "tiny" if arguments.quick else "mini"
+    preset: Preset = "tiny" if arguments.quick else "mini"
     examples = masked_sequences()
     theirs = peer.model(preset, VOCAB_SIZE, dropout_rate=0.0)
     with tempfile.TemporaryDirectory() as scratch:

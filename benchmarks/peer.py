@@ -30,12 +30,13 @@ Example = dict[str, list[int]]
 def model(preset: Preset, vocab_size: int, dropout_rate: float, seed: int = 0) -> BertForMaskedLM:
     """BertForMaskedLM with its default attention, which is SDPA."""
     torch.manual_seed(seed)
+    sizes: dict[str, Any] = dict(PRESETS[preset])
     return BertForMaskedLM(
         BertConfig(
             vocab_size=vocab_size,
             hidden_dropout_prob=dropout_rate,
             attention_probs_dropout_prob=dropout_rate,
-            **PRESETS[preset],
+            **sizes,
         )
     )
 

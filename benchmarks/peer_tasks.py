@@ -67,7 +67,9 @@ def records(path: Path) -> list[Record]:
 
 def model(task: str, folder: Path, labels: Sequence[str], **settings: Any) -> Any:
     """The pretrained encoder under transformers' head for the task."""
-    names = {"num_labels": max(1, len(labels))} if task in ("classification", "tagging") else {}
+    names: dict[str, Any] = {}
+    if task in ("classification", "tagging"):
+        names["num_labels"] = max(1, len(labels))
     if task == "classification" and len(labels) == 1:
         names["problem_type"] = "regression"
     config = AutoConfig.from_pretrained(folder, **names, **settings)

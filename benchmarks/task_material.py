@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from unmask.recipe.reproduce.starting import model_folder
 from unmask.recipe.reproduce.writing import Files, as_conll, as_conllu, as_jsonl, written
 
 WORK = material.WORK / "tasks"
-_WRITERS = {".jsonl": as_jsonl, ".conll": as_conll, ".conllu": as_conllu}
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    ".jsonl": as_jsonl,
+    ".conll": as_conll,
+    ".conllu": as_conllu,
+}
 
 
 def data() -> Path:

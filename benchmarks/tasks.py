@@ -13,6 +13,7 @@ from pathlib import Path
 import material
 import measure
 import run as page
+from tables import Figures
 
 from unmask.recipe.reproduce.report import markdown
 from unmask.recipe.reproduce.tables import TABLES
@@ -20,7 +21,7 @@ from unmask.recipe.reproduce.tables import TABLES
 PAGE = material.ROOT / "docs" / "tasks.md"
 
 
-def tasks(result: page.Figures) -> str:
+def tasks(result: Figures) -> str:
     tables = [markdown(result["tables"][name]) for name in TABLES if name in result["tables"]]
     return "\n\n".join(
         [

@@ -366,6 +366,11 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
             "model": {"hidden_size": 16, "intermediate_size": 32},
         },
     },
+    "rtd-deberta": {
+        **_DETECTION,
+        "family": "deberta-v2",
+        "model": {"position_buckets": 8},
+    },
     "left-to-right": {"objective": "left-to-right", "family": "left-to-right"},
 }
 """What else than masked language modelling and next sentences a recipe pretrains by."""

@@ -14,7 +14,14 @@ from unmask.batch import IGNORED, Batch
 from unmask.data.loader import Source, Transform
 
 BATCH_SIZE = 8
-OBJECTIVES = ("mlm+sop", "rtd-separate", "rtd-shared", "rtd-disentangled", "left-to-right")
+OBJECTIVES = (
+    "mlm+sop",
+    "rtd-separate",
+    "rtd-shared",
+    "rtd-disentangled",
+    "rtd-deberta",
+    "left-to-right",
+)
 
 pytestmark = [
     pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"]),

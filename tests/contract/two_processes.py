@@ -43,7 +43,15 @@ def test_two_processes_give_the_gradient_of_one(
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
 @pytest.mark.parametrize(
-    "objective", ["mlm+sop", "rtd-separate", "rtd-shared", "rtd-disentangled", "left-to-right"]
+    "objective",
+    [
+        "mlm+sop",
+        "rtd-separate",
+        "rtd-shared",
+        "rtd-disentangled",
+        "rtd-deberta",
+        "left-to-right",
+    ],
 )
 def test_two_processes_give_the_gradient_of_one_by_any_objective(
     objective: str,

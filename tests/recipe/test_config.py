@@ -125,6 +125,7 @@ def test_a_family_without_a_head_for_pairs_refuses_them() -> None:
     Pretrain(family="albert", next_sentence=True)
 
 
-def test_mpnet_needs_the_padding_that_other_tools_count_by() -> None:
+def test_mpnet_has_the_padding_that_other_tools_count_by() -> None:
+    assert Pretrain(family="mpnet").encoder(50).pad_token_id == 1
     with pytest.raises(ValidationError, match="family roberta, which counts by its own"):
-        Pretrain(family="mpnet")
+        Pretrain(family="mpnet").encoder(50, pad_token_id=0)

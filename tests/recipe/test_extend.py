@@ -15,13 +15,14 @@ from unmask.checkpoint.assemble import assemble, task_of
 from unmask.checkpoint.bundle import Bundle
 from unmask.cli.application import app
 from unmask.errors import UsageError
-from unmask.models.config import BertConfig, EncoderConfig, RobertaConfig
+from unmask.models.config import BertConfig, EncoderConfig, MpnetConfig, RobertaConfig
 from unmask.nn.init import initialise
 from unmask.recipe.config import Extend
 from unmask.recipe.extend import extend_model
 from unmask.text.config import TokenizerConfig
 from unmask.text.extend import costly_words, extend, words_in
 from unmask.text.learn import train
+from unmask.text.special import MPNET
 from unmask.text.tokenizer import Tokenizer
 
 GENERAL = ["the cat sat on the mat and the dog ran to the house", "a man has a plan, cardo logy"]
@@ -34,14 +35,17 @@ SIZES = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
 
 
 def tokenizer_of(kind: str) -> Tokenizer:
-    size = {"wordpiece": 90, "bpe": 290, "unigram": 60}[kind]
+    size = {"wordpiece": 90, "mpnet": 90, "bpe": 290, "unigram": 60}[kind]
     alphabet = " ".join("abcdefghijklmnopqrstuvwxyz0123456789")
     texts = [*GENERAL * 4, alphabet * 2, "".join(alphabet.split()) * 2]
-    return train(texts, TokenizerConfig.model_validate({"kind": kind, "vocab_size": size}))
+    given = {"special_tokens": kind} if kind == "mpnet" else {"kind": kind}
+    return train(texts, TokenizerConfig.model_validate({**given, "vocab_size": size}))
 
 
 def bundle_of(tokenizer: Tokenizer, spare: int = 0, heads: tuple[str, ...] = ("mlm",)) -> Bundle:
     family: type[EncoderConfig] = BertConfig if tokenizer.kind == "WordPiece" else RobertaConfig
+    if tokenizer.special_tokens == MPNET:
+        family = MpnetConfig
     config = family.model_validate(
         {**SIZES, "vocab_size": tokenizer.vocab_size + spare, "pad_token_id": tokenizer.special.pad}
     )
@@ -52,7 +56,7 @@ def bundle_of(tokenizer: Tokenizer, spare: int = 0, heads: tuple[str, ...] = ("m
     return Bundle(model.eval(), task_of(heads), tokenizer, config, None)
 
 
-@pytest.fixture(params=["wordpiece", "bpe", "unigram"])
+@pytest.fixture(params=["wordpiece", "mpnet", "bpe", "unigram"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -127,21 +131,22 @@ def test_transformers_reads_the_result(kind: str, tmp_path: Path, text: Path) ->
     ours = native.load(tmp_path / "new")
     tokenizer = ours.require_tokenizer()
     theirs = AutoTokenizer.from_pretrained(tmp_path / "new")
-    model = AutoModelForMaskedLM.from_pretrained(tmp_path / "new")
+    model = AutoModelForMaskedLM.from_pretrained(tmp_path / "new").double()
+    ours.model.double()
     for line in DOMAIN[:5]:
         ids = tokenizer.layout.single(tokenizer.encode(line)).tolist()
         assert ids == theirs(line)["input_ids"]
         with torch.no_grad():
             expected = model(input_ids=torch.tensor([ids])).logits[0]
             hidden = ours.model.encoder(pack([ids]))
-        torch.testing.assert_close(ours.model.heads["mlm"](hidden), expected, rtol=0, atol=1e-5)
+        torch.testing.assert_close(ours.model.heads["mlm"](hidden), expected, rtol=0, atol=1e-12)
 
 
 def test_a_new_vocabulary_keeps_what_is_still_there(kind: str, tmp_path: Path, text: Path) -> None:
     tokenizer = tokenizer_of(kind)
     before = bundle_of(tokenizer)
     native.save(before, tmp_path / "model")
-    size = {"wordpiece": 120, "bpe": 330, "unigram": 50}[kind]
+    size = {"wordpiece": 120, "mpnet": 120, "bpe": 330, "unigram": 50}[kind]
     settings = Extend(retrain=True, vocab_size=size)
     report = extend_model(tmp_path / "model", [text], tmp_path / "new", settings)
     after = native.load(tmp_path / "new")

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from pydantic import ValidationError
 
+import unmask
 from unmask.checkpoint import native
+from unmask.errors import UsageError
 from unmask.nn.mask_decoder import EnhancedMaskDecoder, FinalStates
 from unmask.recipe.config import Pretrain
 from unmask.recipe.pretrain import pretrain
+from unmask.text.config import TokenizerConfig
+from unmask.text.learn import train
 
 SIZES = {
     "num_hidden_layers": 2,
@@ -64,6 +69,32 @@ def test_deberta_is_trained_with_its_decoder_and_gone_on_with(
     again = native.load(tmp_path / "more").model.state_dict()
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(again[name], tensor, rtol=0, atol=1e-12)
+
+
+def test_mpnet_is_pretrained_with_a_vocabulary_of_its_own(
+    make_recipe: Callable[..., Pretrain], tiny_corpus: Path, tmp_path: Path
+) -> None:
+    documents = (tiny_corpus.parent / "text.txt").read_text(encoding="utf-8").split("\n\n")
+    (tmp_path / "text").mkdir()
+    for i, document in enumerate(documents):
+        (tmp_path / "text" / f"{i}.txt").write_text(document, encoding="utf-8")
+    words_of_its_own = TokenizerConfig(special_tokens="mpnet", vocab_size=120)
+    train(documents, words_of_its_own).save(tmp_path / "words")
+    recipe = make_recipe(family="mpnet", model=SIZES | {"max_position_embeddings": 34})
+
+    pretrain(tmp_path / "text", tmp_path / "run", recipe, tokenizer=tmp_path / "words", say=hush)
+
+    folder = tmp_path / "run" / "model"
+    theirs = transformers.AutoModelForMaskedLM.from_pretrained(folder).eval()
+    words = transformers.AutoTokenizer.from_pretrained(folder)
+    asked = words("The <mask> went to the river.", return_tensors="pt")
+    with torch.no_grad():
+        scores = theirs(**asked).logits[0, asked["input_ids"][0] == words.mask_token_id]
+    expected = scores.softmax(-1).topk(3)
+    answers = unmask.load(folder).predict("The <mask> went to the river.", top_k=3)
+    assert [answer["token"] for answer in answers] == expected.indices[0].tolist()
+    with pytest.raises(UsageError, match=r"padding of id 0.*--special-tokens mpnet"):
+        pretrain(tiny_corpus, tmp_path / "other", recipe, say=hush)
 
 
 def test_heads_that_aim_by_positions_are_refused_where_none_are_added() -> None:

@@ -28,6 +28,13 @@ from unmask.tasks.replaced_token import ReplacedToken
 from unmask.train.log import METRICS_FILE, read_metrics
 
 DETECTION = {"objective": "replaced-token", "family": "electra"}
+SIZES = {
+    "num_hidden_layers": 2,
+    "hidden_size": 32,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 32,
+}
 CONTROL = {"objective": "left-to-right", "family": "left-to-right"}
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "falling": {"masking": {"rate": 0.5, "final_rate": 0.1}},
@@ -35,6 +42,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "separate": {**DETECTION, "generator": {"embeddings": "separate"}},
     "shared": {**DETECTION, "generator": {"embeddings": "shared"}},
     "disentangled": DETECTION,
+    "deberta": {**DETECTION, "family": "deberta-v2", "model": {"position_buckets": 8}},
     "left-to-right": CONTROL,
 }
 FILES = ("model.safetensors", "optimizer.safetensors", "rng.safetensors", "beside.safetensors")
@@ -42,6 +50,12 @@ FILES = ("model.safetensors", "optimizer.safetensors", "rng.safetensors", "besid
 
 def hush(_: str) -> None:
     """Hears the run's lines and says none of them."""
+
+
+def settings_of(name: str) -> dict[str, Any]:
+    """Of a recipe by an objective for a small model."""
+    objective = OBJECTIVES[name]
+    return {**objective, "model": {**SIZES, **objective.get("model", {})}}
 
 
 def terminate_after_three_steps(line: str) -> None:
@@ -56,14 +70,12 @@ def trained(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
 
     def run(name: str) -> Result:
         if name not in runs:
-            sizes = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
             recipe = Pretrain.model_validate(
                 {
                     "preset": "tiny",
-                    "model": {**sizes, "max_position_embeddings": 32},
                     "validation_rate": 0.1,
                     "train": {"steps": 12, "batch_size": 8, "sequence_length": 32},
-                    **OBJECTIVES[name],
+                    **settings_of(name),
                 }
             )
             folder = tmp_path_factory.mktemp(name) / "run"
@@ -77,7 +89,7 @@ def trained(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
 def test_a_stopped_run_goes_on_bit_for_bit(
     name: str, tiny_corpus: Path, tmp_path: Path, make_recipe: Callable[..., Pretrain]
 ) -> None:
-    recipe = make_recipe(dropout=0.1, optim={"name": "muon"}, **OBJECTIVES[name])
+    recipe = make_recipe(dropout=0.1, optim={"name": "muon"}, **settings_of(name))
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     pretrain(tiny_corpus, whole, recipe, say=hush)
 
@@ -95,7 +107,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(
 
     assert contents(parts) == contents(whole)
     assert ("beside.safetensors" in contents(whole)) == (
-        OBJECTIVES[name].get("family") == "electra"
+        OBJECTIVES[name].get("objective") == "replaced-token"
     )
     assert losses(parts) == losses(whole)
 
@@ -134,12 +146,13 @@ def test_discriminator_and_generator_are_electras_for_other_tools(
     ids = torch.tensor([[2, 10, 4, 12, 13, 3]])
 
     with torch.no_grad():
-        hidden = ours.model.encoder(unmask.pack(ids.tolist()))
+        batch = unmask.pack(ids.tolist())
+        hidden = ours.model.encoder(batch)
         judged = theirs(input_ids=ids).logits[0]
         proposed = filling.model.heads["mlm"](filling.model.encoder(unmask.pack(ids.tolist())))
         expected = fills(input_ids=ids).logits[0]
 
-    assert torch.allclose(ours.model.heads["rtd"](hidden), judged, rtol=0, atol=1e-5)
+    assert torch.allclose(ours.model.heads["rtd"](hidden, batch), judged, rtol=0, atol=1e-5)
     assert torch.allclose(proposed, expected, rtol=0, atol=1e-5)
 
 
@@ -233,7 +246,18 @@ def objective_task(name: str) -> str:
         ({"generator": {"embeddings": "shared"}}, "generator is for objective replaced-token"),
         ({"objective": "left-to-right"}, "does not go with family bert"),
         ({"family": "left-to-right"}, "belong together"),
-        ({"objective": "replaced-token"}, "does not go with family bert"),
+        (
+            {"objective": "replaced-token"},
+            "does not go with family bert.*one: electra, deberta, deberta-v2",
+        ),
+        (
+            {
+                **DETECTION,
+                "family": "deberta-v2",
+                "generator": {"model": {"hidden_size": 64}},
+            },
+            "token vectors are 64 wide",
+        ),
         (
             {**DETECTION, "generator": {"model": {"embedding_size": 16}}},
             "set generator.embeddings separate",

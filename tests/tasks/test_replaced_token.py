@@ -144,7 +144,7 @@ def test_the_loss_is_electras(make_both: Callable[..., GeneratorAndDiscriminator
 
     hidden = model.generator.encoder(batch)[rows]
     mlm = functional.cross_entropy(model.generator.heads["mlm"](hidden), batch.labels["mlm"][rows])
-    judged = torch.sigmoid(model.heads["rtd"](model.encoder(replaced)))
+    judged = torch.sigmoid(model.heads["rtd"](model.encoder(replaced), replaced))
     right = torch.where(is_replaced.bool(), judged, 1 - judged)
     expected = mlm - 50 * right.log().mean()
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AlbertTokenizer, AutoTokenizer, RobertaTokenizer
+from transformers import AlbertTokenizer, AutoTokenizer, MPNetTokenizer, RobertaTokenizer
 
 from unmask.errors import DataError, UsageError
 from unmask.text.config import TokenizerConfig
 from unmask.text.kinds import Kind
 from unmask.text.learn import train
-from unmask.text.special import ALBERT, ROBERTA
+from unmask.text.special import ALBERT, MPNET, ROBERTA, SpecialTokens
 
 from .families import TRAINING, texts
 from .test_families import assert_equal, assert_equal_masks
@@ -49,6 +49,32 @@ def test_transformers_reads_what_was_learned(kind: str, lowercase: bool, tmp_pat
     learned.save(tmp_path)
     own = (RobertaTokenizer if kind == "bpe" else AlbertTokenizer).from_pretrained(tmp_path)
     for theirs in (AutoTokenizer.from_pretrained(tmp_path), own):
+        assert_equal(learned, theirs)
+        assert_equal_masks(learned, theirs)
+
+
+def test_mpnets_word_pieces_are_read_by_its_class(tmp_path: Path) -> None:
+    config = TokenizerConfig(special_tokens="mpnet", vocab_size=300)
+    learned = train(TRAINING, config)
+    assert learned.kind == "WordPiece"
+    assert [learned.id_to_token(i) for i in range(5)] == [
+        "<s>",
+        "<pad>",
+        "</s>",
+        "[UNK]",
+        "<mask>",
+    ]
+    assert learned.special.pad == 1
+    assert len(learned.layout.between) == 2
+    plain = train(TRAINING, TokenizerConfig(vocab_size=300))
+    assert set(plain.vocabulary()) - set(SpecialTokens().all()) == (
+        set(learned.vocabulary()) - set(MPNET.all())
+    )
+    learned.save(tmp_path)
+    for theirs in (
+        AutoTokenizer.from_pretrained(tmp_path),
+        MPNetTokenizer.from_pretrained(tmp_path),
+    ):
         assert_equal(learned, theirs)
         assert_equal_masks(learned, theirs)
 

@@ -11,8 +11,6 @@ from torch.overrides import TorchFunctionMode
 
 from unmask.models.config import EncoderConfig
 from unmask.models.families import family_of
-from unmask.nn.activations import ACTIVATIONS
-from unmask.nn.replaced_token_head import ReplacedTokenHead
 from unmask.tasks.heads import Classifier, PooledClassifier, SpanHead
 from unmask.tasks.masked_lm import MaskedLM, NextSentenceHead
 from unmask.tasks.task import Model, Task
@@ -33,7 +31,7 @@ def assemble(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0
     if "mlm" in heads:
         built["mlm"] = family.build_mlm_head(config, encoder)
     if "rtd" in heads:
-        built["rtd"] = ReplacedTokenHead(config.hidden_size, ACTIVATIONS[config.hidden_act])
+        built["rtd"] = family.build_replaced_token_head(config)
     if "nsp" in heads:
         built["nsp"] = NextSentenceHead(family.build_pooler(config), config.hidden_size)
     for head in FINE_TUNED & set(heads):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from pydantic import BaseModel
 
 from unmask.cli.flags import AsJson, flags_of
 from unmask.cli.texts import STANDARD_INPUT, each_numbered
@@ -69,17 +70,7 @@ def predict(
     from unmask.data.rejects import Rejects
     from unmask.infer.engine import load
 
-    if text and input is not None:
-        raise UsageError("predict: give texts, or a file by --input; expected one of the two.")
-    if input is not None and str(input) in ("-", STANDARD_INPUT):
-        raise UsageError(
-            "--input -: is for files. Leave it out, and lines of text are read from standard input."
-        )
-    for settings, table in ((column, "column."), (data, "data.")):
-        if input is None and settings is not None:
-            raise UsageError(
-                f"{flags_of(settings, table)}: for files only, so give one by --input."
-            )
+    _refuse_both(text, input, {"column.": column, "data.": data})
     _refuse_without_labels(candidate_labels, zero_shot)
     config = _reading(data or LabelledConfig(), column, max_reject_rate)
     if candidate_labels is not None:
@@ -96,6 +87,23 @@ def predict(
     rejects.check()
     if input is not None:
         rejects.warn_of_first(input)
+
+
+def _refuse_both(
+    text: tuple[str, ...], input: Path | None, tables: dict[str, BaseModel | None]
+) -> None:
+    """Texts come as arguments, by lines, or in a file, which alone is read by settings."""
+    if text and input is not None:
+        raise UsageError("predict: give texts, or a file by --input; expected one of the two.")
+    if input is not None and str(input) in ("-", STANDARD_INPUT):
+        raise UsageError(
+            "--input -: is for files. Leave it out, and lines of text are read from standard input."
+        )
+    for table, settings in tables.items():
+        if input is None and settings is not None:
+            raise UsageError(
+                f"{flags_of(settings, table)}: for files only, so give one by --input."
+            )
 
 
 def _refuse_without_labels(candidate_labels: str | None, zero_shot: ZeroShotConfig | None) -> None:

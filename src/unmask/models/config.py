@@ -14,6 +14,7 @@ from unmask.models.sizes.encoder import Activation as Activation
 from unmask.models.sizes.encoder import EncoderConfig as EncoderConfig
 from unmask.models.sizes.left_to_right import LeftToRightConfig as LeftToRightConfig
 from unmask.models.sizes.modernbert import ModernBertConfig as ModernBertConfig
+from unmask.models.sizes.mpnet import MPNET_PADDING as MPNET_PADDING
 from unmask.models.sizes.mpnet import MpnetConfig as MpnetConfig
 from unmask.models.sizes.presets import PRESETS as PRESETS
 from unmask.models.sizes.presets import Preset as Preset

@@ -5,6 +5,7 @@ Version 3 (He et al. 2023, arXiv 2111.09543) is version 2's encoder, pretrained 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -30,6 +31,7 @@ from unmask.nn.mask_decoder import EnhancedMaskDecoder, FinalStates
 from unmask.nn.masked_lm_head import MaskedLMHead
 from unmask.nn.pooling import Pooler
 from unmask.nn.relative import Buckets, RelativePositions, linear_buckets, log_buckets
+from unmask.nn.replaced_token_head import SummarisedReplacedTokenHead
 
 _ACTIVATIONS = {**ACTIVATIONS, "tanh": torch.tanh}
 
@@ -68,6 +70,13 @@ def build_mask_decoder(config: DebertaConfig) -> nn.Module:
     if not config.reads_positions_late:
         return FinalStates()
     return EnhancedMaskDecoder(config.max_position_embeddings, config.hidden_size)
+
+
+def build_replaced_token_head(config: DebertaConfig) -> SummarisedReplacedTokenHead:
+    """Version 3's; of the other versions none was published."""
+    return SummarisedReplacedTokenHead(
+        config.hidden_size, ACTIVATIONS[config.hidden_act], config.layer_norm_eps
+    )
 
 
 def build_pooler(config: DebertaConfig) -> Pooler:
@@ -180,8 +189,11 @@ def _feedforward(config: DebertaConfig) -> FeedForward:
 
 
 FAMILY = Family(
-    build, build_mlm_head, build_pooler, no_transform, build_mask_decoder=build_mask_decoder
+    build,
+    build_mlm_head,
+    build_pooler,
+    no_transform,
+    build_mask_decoder=build_mask_decoder,
+    build_replaced_token_head=build_replaced_token_head,
 )
-V2_FAMILY = Family(
-    build_v2, build_mlm_head, build_pooler, no_transform, build_mask_decoder=build_mask_decoder
-)
+V2_FAMILY = replace(FAMILY, build=build_v2)

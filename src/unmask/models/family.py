@@ -8,13 +8,20 @@ from typing import Any
 
 from torch import nn
 
+from unmask.nn.activations import ACTIVATIONS
 from unmask.nn.encoder import Encoder
 from unmask.nn.mask_decoder import FinalStates
+from unmask.nn.replaced_token_head import ReplacedTokenHead
 
 
 def final_states(_config: Any) -> nn.Module:
     """Masked language models that read the encoder's end."""
     return FinalStates()
+
+
+def replaced_token_head(config: Any) -> ReplacedTokenHead:
+    """ELECTRA's."""
+    return ReplacedTokenHead(config.hidden_size, ACTIVATIONS[config.hidden_act])
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Family:
     build_mask_decoder: Callable[[Any], nn.Module] = final_states
     """(encoder, batch, rows) to the states that a masked language model reads, see
     `nn.mask_decoder`."""
+    build_replaced_token_head: Callable[[Any], nn.Module] = replaced_token_head
+    """(N, D) hidden states and their batch to (N,) logits; for configs with `detects_replaced`."""
     pretrains_pooler: bool = False
     """Whether the pooler is trained in pretraining, by a loss over pairs, and so is worth keeping
     when a classifier is put on it."""

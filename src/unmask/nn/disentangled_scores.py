@@ -15,6 +15,11 @@ from unmask.nn import distances, dropout
 
 _PAIRS_AT_ONCE = 1 << 20
 """Pairs of tokens, over all heads, whose scores are computed together: what a cache holds."""
+_SEEDS = 1 << 62
+_LONGEST_KEPT = 256
+"""Tokens of a sequence up to which training keeps the weights of all pairs until the backward. Of
+longer ones they are computed again, since they would take more memory than all other activations
+of the block."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,8 @@ def _parts(num_heads: int, num_sequences: int, num_queries: int, num_keys: int) 
 
 
 class _Attention(torch.autograd.Function):
-    """Keeps a number and a byte for each pair of tokens, and nothing for their distances."""
+    """Keeps a number and a byte for each pair of tokens, nothing at all for those of long
+    sequences, and nothing for distances."""
 
     @staticmethod
     def forward(
@@ -147,31 +153,33 @@ class _Attention(torch.autograd.Function):
         asking: Tensor | None,
         rate: float,
     ) -> Tensor:
-        attended, kept_of_parts = torch.empty_like(q), []
+        attended, seeds, of_parts = torch.empty_like(q), [], []
         parts = list(_parts(q.shape[0], q.shape[1], q.shape[2], k.shape[2]))
+        is_long = k.shape[2] > _LONGEST_KEPT
         for part in parts:
-            scores = torch.matmul(q[:, part], k[:, part].mT)  # (H, b, Tq, Tk)
-            where = None if asking is None else asking[part]
-            add_terms(scores, q[:, part], k[:, part], keys, queries, where)
-            if mask is not None:
-                scores.masked_fill_(~mask[part].transpose(0, 1), float("-inf"))
-            weights = torch.softmax(scores, dim=-1)
-            kept = dropout.keep_mask(weights.shape, rate) if rate else None
+            weights = _weights(q, k, keys, queries, mask, asking, part)
+            seeds.append(int(torch.randint(_SEEDS, ())) if rate else 0)
+            kept = _kept(weights, rate, seeds[-1])
             attended[:, part] = torch.matmul(_dropped(weights, kept, rate), v[:, part])
-            kept_of_parts += [weights, kept]
-        ctx.save_for_backward(q, k, v, keys, queries, asking, *kept_of_parts)
-        ctx.parts, ctx.rate = parts, rate
+            of_parts += [] if is_long else [weights, kept]
+        ctx.save_for_backward(q, k, v, keys, queries, mask, asking, *of_parts)
+        ctx.parts, ctx.rate, ctx.seeds = parts, rate, seeds
         return attended
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, keys, queries, asking, *of_parts = ctx.saved_tensors
+        q, k, v, keys, queries, mask, asking, *of_parts = ctx.saved_tensors
         for_q, for_k, for_v = (torch.empty_like(x) for x in (q, k, v))
         for_keys, for_queries = (
             None if table is None else torch.zeros_like(table) for table in (keys, queries)
         )
-        for part, weights, kept in zip(ctx.parts, of_parts[::2], of_parts[1::2], strict=True):
+        for i, part in enumerate(ctx.parts):
+            if of_parts:
+                weights, kept = of_parts[2 * i : 2 * i + 2]
+            else:
+                weights = _weights(q, k, keys, queries, mask, asking, part)
+                kept = _kept(weights, ctx.rate, ctx.seeds[i])
             gradient = gradients[0][:, part]
             for_v[:, part] = torch.matmul(_dropped(weights, kept, ctx.rate).mT, gradient)
             # Softmax's Jacobian: each weight times its gradient above the row's mean.
@@ -209,6 +217,32 @@ def _add_term_gradients(
         else:
             where = columns(asking, k.shape[2])
             distances.add_picked_gradients(for_x, for_table, towards, x, table, where)
+
+
+def _weights(
+    q: Tensor,
+    k: Tensor,
+    keys: Tensor | None,
+    queries: Tensor | None,
+    mask: Tensor | None,
+    asking: Tensor | None,
+    part: slice,
+) -> Tensor:
+    """(H, b, Tq, Tk) of some of the sequences."""
+    scores = torch.matmul(q[:, part], k[:, part].mT)
+    add_terms(
+        scores, q[:, part], k[:, part], keys, queries, None if asking is None else asking[part]
+    )
+    if mask is not None:
+        scores.masked_fill_(~mask[part].transpose(0, 1), float("-inf"))
+    return torch.softmax(scores, dim=-1)
+
+
+def _kept(weights: Tensor, rate: float, seed: int) -> Tensor | None:
+    """Where weights are not dropped, the same for the same seed; None where none is."""
+    if not rate:
+        return None
+    return dropout.keep_mask(weights.shape, rate, torch.Generator().manual_seed(seed))
 
 
 def _dropped(weights: Tensor, kept: Tensor | None, rate: float) -> Tensor:

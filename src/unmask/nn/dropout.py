@@ -13,14 +13,20 @@ LEVELS = 1 << 16
 """Keep or drop is decided by 16 random bits, so a rate is met to within 1 / 65536."""
 
 
-def keep_mask(shape: Sequence[int], rate: float) -> Tensor:
+def keep_mask(
+    shape: Sequence[int], rate: float, generator: torch.Generator | None = None
+) -> Tensor:
     """Bool, True where an element is kept: one 64-bit draw decides four elements.
+
+    `generator` is torch's default one where it is not said.
 
     `torch.nn.functional.dropout` draws one random number an element from a serial generator,
     which on a CPU costs more than the matrix products around it.
     """
     size = math.prod(shape)
-    words = torch.empty((size + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    words = torch.empty((size + 3) // 4, dtype=torch.int64).random_(
+        -(2**63), None, generator=generator
+    )
     return words.view(torch.int16)[:size].view(shape) >= _dropped_levels(rate) - LEVELS // 2
 
 

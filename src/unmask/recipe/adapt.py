@@ -63,11 +63,28 @@ def adapt(
         here.first(lambda: prepare([text], tokenizer, corpus, settings))
     shards = Shards.open(corpus)
     source = sequences(shards, np.arange(shards.num_documents), length, tokenizer, None)
+    continued = _pretraining(recipe, len(source), length)
+    say(f"adapting to {text}: {continued.train.steps} steps of masked language modelling")
+    result = carried_out(
+        [corpus],
+        folder,
+        continued,
+        _warning,
+        tokenizer=None,
+        model=model,
+        resume=bool(checkpoints(folder)),
+        say=say,
+    )
+    return result.folder
+
+
+def _pretraining(recipe: Finetune, num_sequences: int, length: int) -> Pretrain:
+    """`num_sequences` of at most `length` tokens, seen as often as `recipe` says."""
     given = recipe.adaptation
-    num_sequences = (1.0 - _VALIDATION_RATE) * len(source)
-    steps = math.ceil(given.epochs * num_sequences / given.batch_size)
+    in_training = (1.0 - _VALIDATION_RATE) * num_sequences
+    steps = math.ceil(given.epochs * in_training / given.batch_size)
     dropout = {} if recipe.dropout is None else {"dropout": recipe.dropout}
-    continued = Pretrain.model_validate(
+    return Pretrain.model_validate(
         {
             **dropout,
             "validation_rate": _VALIDATION_RATE,
@@ -83,18 +100,6 @@ def adapt(
             "optim": {"learning_rate": given.learning_rate, "warmup_rate": _WARMUP_RATE},
         }
     )
-    say(f"adapting to {text}: {steps} steps of masked language modelling")
-    result = carried_out(
-        [corpus],
-        folder,
-        continued,
-        _warning,
-        tokenizer=None,
-        model=model,
-        resume=bool(checkpoints(folder)),
-        say=say,
-    )
-    return result.folder
 
 
 def _warning(result: Result) -> str | None:

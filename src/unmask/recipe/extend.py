@@ -19,18 +19,19 @@ from unmask.text.config import TokenizerConfig
 from unmask.text.extend import Extension, costly_words, extend, origins_of, words_in
 from unmask.text.kinds import Kind, family_settings
 from unmask.text.learn import train
-from unmask.text.special import ALBERT, ROBERTA, SpecialTokens
+from unmask.text.special import ALBERT, MPNET, ROBERTA, SpecialTokens
 from unmask.text.tokenizer import Tokenizer
 
 _HELD_OUT = 10
 """One line in so many is measured on, and not learned from."""
 _MOST_HELD_OUT = 20_000
-_NAMES: dict[Kind, tuple[str, SpecialTokens]] = {
-    "WordPiece": ("wordpiece", SpecialTokens()),
-    "byte-level BPE": ("bpe", ROBERTA),
-    "Unigram": ("unigram", ALBERT),
+_LEARNED: dict[tuple[Kind, SpecialTokens], dict[str, str]] = {
+    ("WordPiece", SpecialTokens()): {"kind": "wordpiece"},
+    ("WordPiece", MPNET): {"kind": "wordpiece", "special_tokens": "mpnet"},
+    ("byte-level BPE", ROBERTA): {"kind": "bpe"},
+    ("Unigram", ALBERT): {"kind": "unigram"},
 }
-"""What a kind is called when it is learned, and the special tokens that it gets then."""
+"""By what a tokenizer is, the settings by which its like is learned."""
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,15 @@ def _grown(before: Tokenizer, lines: Iterable[str], settings: Extend) -> Extensi
 
 
 def _retrained(before: Tokenizer, lines: Iterable[str], settings: Extend) -> Extension:
-    kind, special = _NAMES[before.kind]
-    if before.special_tokens != special:
+    like = _LEARNED.get((before.kind, before.special_tokens))
+    if like is None:
+        known = [" ".join(special.all()) for kind, special in _LEARNED if kind == before.kind]
         raise UsageError(
-            f"retrain: a vocabulary of kind {kind} is learned with the special tokens "
-            f"{' '.join(special.all())}; this model has {' '.join(before.special_tokens.all())}. "
+            f"retrain: a vocabulary of kind {before.kind} is learned with the special tokens "
+            f"{', or '.join(known)}; this model has {' '.join(before.special_tokens.all())}. "
             "Add words to its own vocabulary instead (--num-words)."
         )
-    given: dict[str, Any] = {"kind": kind, "vocab_size": settings.vocab_size or before.vocab_size}
+    given: dict[str, Any] = {**like, "vocab_size": settings.vocab_size or before.vocab_size}
     if before.kind == "WordPiece":
         normalizer = before.backend.normalizer
         given |= {

@@ -11,7 +11,7 @@ from unmask.checkpoint import native
 from unmask.checkpoint.assemble import assemble
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
-from unmask.models.config import EncoderConfig
+from unmask.models.config import MPNET_PADDING, EncoderConfig
 from unmask.nn.borrowed import BorrowedTokens
 from unmask.nn.init import initialise, look_at_neighbours
 from unmask.recipe.config import Pretrain
@@ -29,9 +29,18 @@ def fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
     """A model with initial weights that depend on the seed alone.
 
     Raises:
-        UsageError: A vocabulary smaller than the tokenizer's.
+        UsageError: A vocabulary smaller than the tokenizer's, or a padding token that the family
+            cannot have.
     """
-    config = recipe.encoder(tokenizer.vocab_size, tokenizer.special.pad)
+    pad = tokenizer.special.pad
+    if recipe.family == "mpnet" and pad != MPNET_PADDING:
+        raise UsageError(
+            f"family mpnet: the corpus' tokenizer has padding of id {pad}, but MPNet counts "
+            f"positions by a padding token of id {MPNET_PADDING} in every other tool: learn a "
+            "vocabulary by `unmask tokenizer --special-tokens mpnet`, or take family roberta, "
+            "which counts by its own."
+        )
+    config = recipe.encoder(tokenizer.vocab_size, pad)
     if config.vocab_size < tokenizer.vocab_size:
         raise UsageError(
             f"model.vocab_size is {config.vocab_size}, but the corpus' tokenizer has "

@@ -31,9 +31,9 @@ class ReplacedToken:
     def rows(self, _batch: Batch) -> None:
         """All: every token is judged."""
 
-    def outputs(self, heads: nn.ModuleDict, hidden: Tensor, _batch: Batch) -> Outputs:
+    def outputs(self, heads: nn.ModuleDict, hidden: Tensor, batch: Batch) -> Outputs:
         """`rtd` (N,)."""
-        return {"rtd": heads["rtd"](hidden)}
+        return {"rtd": heads["rtd"](hidden, batch)}
 
     def counts(self, batch: Batch) -> dict[str, float]:
         """Picked positions, and all tokens, special ones among them (google-research/electra)."""

@@ -15,6 +15,8 @@ class TokenizerConfig(BaseModel):
     kind: Literal["wordpiece", "bpe", "unigram"] = "wordpiece"
     """What pieces are: `wordpiece` with BERT's special tokens (BERT, ELECTRA, DistilBERT), `bpe`
     over bytes with RoBERTa's (RoBERTa, ModernBERT), `unigram` with ALBERT's (ALBERT, DeBERTa)."""
+    special_tokens: Literal["bert", "mpnet"] = "bert"
+    """Of kind `wordpiece`: BERT's, or MPNet's, which counts positions by the id of its padding."""
     vocab_size: int = Field(default=30522, ge=6, le=2**24)
     """Entries asked for, special tokens and single characters included (30522: BERT uncased)."""
     lowercase: bool = True

@@ -18,9 +18,9 @@ _DONE = {
 }
 """What a kind does whatever the settings say: asking for just that is no mistake."""
 _WITHOUT_EFFECT = {
-    "bpe": ("lowercase", "strip_accents", "split_chinese_characters", "limit_alphabet",
-            "max_word_length"),
-    "unigram": ("split_chinese_characters", "min_frequency", "max_word_length"),
+    "bpe": ("special_tokens", "lowercase", "strip_accents", "split_chinese_characters",
+            "limit_alphabet", "max_word_length"),
+    "unigram": ("special_tokens", "split_chinese_characters", "min_frequency", "max_word_length"),
 }  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def train(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
 
 
 _REASONS = {
+    "special_tokens": "it has those of the models that it is made for",
     "lowercase": "byte-level pieces keep the case, as RoBERTa's do",
     "strip_accents": "byte-level pieces keep every accent",
     "split_chinese_characters": "its pieces are found across ideographs",

@@ -62,6 +62,8 @@ ROBERTA = SpecialTokens("<pad>", "<unk>", "<s>", "</s>", "<mask>")
 """As RoBERTa, XLM-RoBERTa and most byte-level vocabularies call them."""
 ALBERT = SpecialTokens("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")
 """As ALBERT calls them."""
+MPNET = SpecialTokens("<pad>", "[UNK]", "<s>", "</s>", "<mask>")
+"""As MPNet calls them."""
 
 
 @dataclass(frozen=True)

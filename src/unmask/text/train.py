@@ -14,7 +14,7 @@ from tokenizers.trainers import WordPieceTrainer
 
 from unmask.errors import DataError, UsageError
 from unmask.text.config import TokenizerConfig
-from unmask.text.special import SpecialTokens
+from unmask.text.special import MPNET, SpecialTokens
 from unmask.text.tokenizer import Tokenizer
 from unmask.text.wordpiece import CONTINUATION, build
 from unmask.text.words import count_words
@@ -25,6 +25,11 @@ NO_WORD = (
     "training text: found no word in it; expected at least some words of text. "
     "Check that the files are not empty and were read with the right format."
 )
+_SPECIAL = {
+    "bert": (SpecialTokens(), SpecialTokens().all()),
+    "mpnet": (MPNET, ("<s>", "<pad>", "</s>", "[UNK]", "<mask>")),
+}
+"""The special tokens, and their order in a vocabulary, in which MPNet's padding has the id 1."""
 _WORDS_A_LINE = 4096
 """Words handed to the trainer in one string."""
 
@@ -43,22 +48,22 @@ def train_wordpiece(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
         DataError: The texts hold no word.
         UsageError: `config.vocab_size` does not even hold the single characters.
     """
-    special = SpecialTokens()
+    special, order = _SPECIAL[config.special_tokens]
     plain = build({special.unk: 0}, config, special)
     words = count_words(texts, plain, config.max_word_length)
     if not words:
         raise DataError(NO_WORD)
     characters = _characters(words, config.limit_alphabet)
-    least = len(special.all()) + len(characters.starting) + len(characters.continuing)
+    least = len(order) + len(characters.starting) + len(characters.continuing)
     if config.vocab_size < least:
         raise UsageError(
             f"vocab_size: {config.vocab_size} is too small for this text; its "
-            f"{len(special.all())} special tokens, {len(characters.starting)} characters and "
+            f"{len(order)} special tokens, {len(characters.starting)} characters and "
             f"{len(characters.continuing)} continuing characters need at least {least}. "
             f"Ask for more (--vocab-size), or keep fewer characters (--limit-alphabet, now "
             f"{config.limit_alphabet})."
         )
-    tokens = [*special.all(), *characters.starting, *characters.continuing]
+    tokens = [*order, *characters.starting, *characters.continuing]
     tokens += _merges(words, characters, special, config)
     if len(tokens) < config.vocab_size:
         logger.warning(

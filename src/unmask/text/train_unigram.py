@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers
@@ -37,8 +37,6 @@ def train_unigram(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
         DataError: The texts hold no word.
         UsageError: `config.vocab_size` does not even hold the single characters.
     """
-    import sentencepiece
-
     strip = config.lowercase if config.strip_accents is None else config.strip_accents
     settings = UnigramSettings(lowercase=config.lowercase, keep_accents=not strip)
     plain = albert_parts(Backend(models.Unigram([("<unk>", 0.0)], 0)), settings)
@@ -61,13 +59,30 @@ def train_unigram(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
             f"(--limit-alphabet, now {config.limit_alphabet})."
         )
     spelled = sorted((word, count) for word, count in words.items() if kept.issuperset(word))
+    backend = albert(
+        parse_model(_model(spelled, config.vocab_size), "trained vocabulary"), settings
+    )
+    learned = Tokenizer(backend, ALBERT, place="trained vocabulary")
+    if learned.vocab_size < config.vocab_size:
+        logger.warning(
+            "vocab_size: the text allows %d entries, fewer than the %d asked for.",
+            learned.vocab_size,
+            config.vocab_size,
+        )
+    return learned
+
+
+def _model(words: Sequence[tuple[str, int]], vocab_size: int) -> bytes:
+    """SentencePiece's model file, learned from words with their counts."""
+    import sentencepiece
+
     file = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=(f"{word}\t{count}" for word, count in spelled),
+        sentence_iterator=(f"{word}\t{count}" for word, count in words),
         input_format="tsv",
         model_writer=file,
         model_type="unigram",
-        vocab_size=config.vocab_size,
+        vocab_size=vocab_size,
         hard_vocab_limit=False,
         character_coverage=1.0,
         normalization_rule_name="identity",
@@ -81,12 +96,4 @@ def train_unigram(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
         unk_piece=ALBERT.unk,
         control_symbols=[ALBERT.cls, ALBERT.sep, ALBERT.mask],
     )
-    backend = albert(parse_model(file.getvalue(), "trained vocabulary"), settings)
-    learned = Tokenizer(backend, ALBERT, place="trained vocabulary")
-    if learned.vocab_size < config.vocab_size:
-        logger.warning(
-            "vocab_size: the text allows %d entries, fewer than the %d asked for.",
-            learned.vocab_size,
-            config.vocab_size,
-        )
-    return learned
+    return file.getvalue()

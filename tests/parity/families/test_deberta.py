@@ -21,10 +21,12 @@ from unmask.checkpoint.assemble import assemble
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import DataError
 from unmask.models.config import DebertaConfig, DebertaV2Config
+from unmask.nn import disentangled_scores
 from unmask.nn.disentangled_scores import Tables, _learnt_scores, attend
 from unmask.nn.mask_decoder import EnhancedMaskDecoder, FinalStates
 from unmask.nn.relative import log_buckets
 from unmask.tasks import registry
+from unmask.tasks.replaced_token import ReplacedToken
 
 
 @pytest.fixture
@@ -105,9 +107,11 @@ def test_a_table_that_no_term_reads_is_kept(
 
 @pytest.mark.parametrize("picks", [False, True], ids=["all", "few"])
 @pytest.mark.parametrize("rate", [0.0, 0.3])
+@pytest.mark.parametrize("longest_kept", [5, 4], ids=["kept", "computed-again"])
 def test_every_way_of_attending_gives_the_same_and_the_right_gradient(
-    picks: bool, rate: float
+    picks: bool, rate: float, longest_kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(disentangled_scores, "_LONGEST_KEPT", longest_kept)
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
@@ -139,6 +143,22 @@ def test_every_way_of_attending_gives_the_same_and_the_right_gradient(
             scores.masked_fill(~mask, -torch.inf).softmax(-1) @ v,
             written_out(q, k, v, keys, queries),
         )
+
+
+def test_of_long_sequences_nothing_is_kept_for_each_pair_of_tokens() -> None:
+    kept: list[int] = []
+
+    def count(tensor: Tensor) -> Tensor:
+        kept.append(tensor.numel())
+        return tensor
+
+    for length in (256, 257):
+        q, k, v = (torch.randn(1, 2, length, 4, requires_grad=True) for _ in range(3))
+        keys, queries = (torch.randn(2, 2 * length - 1, 4) for _ in range(2))
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            attend(q, k, v, Tables(keys, queries), None, None, 0.3, 0.1)
+        assert (max(kept) >= length**2) == (length == 256)
+        kept.clear()
 
 
 def test_the_convolution_stays_within_its_sequence(v2: Any, make_pair: Callable[..., Any]) -> None:
@@ -249,7 +269,6 @@ def test_published_folders_are_read_by_their_weights(
     v2: Any,
     make_pair: Callable[..., Any],
     tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
     legacy: bool,
 ) -> None:
     """With the decoder's positions and a discriminator's head, and a config that tells of none."""
@@ -259,24 +278,66 @@ def test_published_folders_are_read_by_their_weights(
     (folder / "config.json").write_text(json.dumps({**config, "pos_att_type": "p2c|c2p"}))
     tensors = load_file(folder / "model.safetensors")
     tensors[POSITIONS] = torch.randn(26, 36)
-    for name in ("dense", "LayerNorm", "classifier"):
-        tensors |= {
-            f"mask_predictions.{name}.{part}": torch.ones(36) for part in ("weight", "bias")
-        }
+    tensors |= judging()
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
-    with caplog.at_level("INFO"):
-        bundle = native.load(folder)
+    bundle = native.load(folder)
 
     assert isinstance(bundle.model.decoder, EnhancedMaskDecoder)
     assert torch.equal(bundle.model.decoder.positions.weight, tensors[POSITIONS])
     assert isinstance(bundle.config, DebertaConfig)
     assert bundle.config.legacy == legacy
-    assert "mask_predictions.dense.weight" in caplog.text
     native.save(bundle, tmp_path / "ours")
     written = load_file(tmp_path / "ours" / "model.safetensors")
     sign = "cls.predictions.bias" if legacy else "lm_predictions.lm_head.bias"
-    assert torch.equal(written[sign], tensors[sign])
+    for name in (sign, *judging()):
+        assert torch.equal(written[name], tensors[name]), name
+
+
+def judging() -> dict[str, Tensor]:
+    """The tensors of DeBERTa v3's head for replaced tokens, by the names it was published with."""
+    generator = torch.Generator().manual_seed(5)
+    shapes = {"dense": (36, 36), "LayerNorm": (36,), "classifier": (1, 36)}
+    return {
+        f"mask_predictions.{name}.{part}": torch.randn(
+            shape if part == "weight" else shape[:1], generator=generator
+        )
+        for name, shape in shapes.items()
+        for part in ("weight", "bias")
+    }
+
+
+def test_the_head_for_replaced_tokens_is_microsofts(
+    assert_close: Callable[..., None], tmp_path: Path
+) -> None:
+    """Theirs for one sequence (T, D), `apps/models/replaced_token_detection_model.py`."""
+    bundle = started(SMALL)
+    model = assemble(SMALL, {"rtd"}).eval()
+    model.encoder.load_state_dict(bundle.model.encoder.state_dict())
+    parts = {name.split(".", 1)[1]: tensor for name, tensor in judging().items()}
+    native.save(Bundle(model, None, None, SMALL, None), tmp_path / "model")
+    file = tmp_path / "model" / "model.safetensors"
+    save_file({**load_file(file), **judging()}, file, metadata={"format": "pt"})
+    (tmp_path / "model" / "MANIFEST.json").unlink(missing_ok=True)
+    batch = pack([[5, 6, 7, 8, 9], [10] * 24, [11]])
+
+    again = native.load(tmp_path / "model")
+
+    expected = []
+    for hidden in again.model.encoder(batch).split(batch.lengths):
+        states = functional.layer_norm(
+            hidden[:1] + hidden,
+            (36,),
+            parts["LayerNorm.weight"],
+            parts["LayerNorm.bias"],
+            SMALL.layer_norm_eps,
+        )
+        states = functional.gelu(states @ parts["dense.weight"].T + parts["dense.bias"])
+        expected.append((states @ parts["classifier.weight"].T + parts["classifier.bias"])[:, 0])
+    assert_close(again.model(batch, ReplacedToken())["rtd"], torch.cat(expected))
+    theirs = transformers.AutoModel.from_pretrained(tmp_path / "model").eval()
+    plain = theirs(batch.input_ids[5:29][None]).last_hidden_state[0]
+    assert_close(again.model.encoder(batch)[5:29], plain)
 
 
 def test_positions_that_no_head_reads_are_left_out(

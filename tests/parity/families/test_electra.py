@@ -51,7 +51,7 @@ def test_the_discriminators_logits_and_gradients_are_theirs_and_come_back(
     assert list(pair.ours.model.heads) == ["rtd"]
     both = make_both(Case, (5, 24, 9, 8))
     theirs = both.real(pair.theirs(**both.padded).logits)
-    ours = pair.ours.model.heads["rtd"](pair.ours.model.encoder(both.batch))
+    ours = pair.ours.model.heads["rtd"](pair.ours.model.encoder(both.batch), both.batch)
     assert_close(ours, theirs)
     for logits in (ours, theirs):
         logits.square().sum().backward()

@@ -67,6 +67,11 @@ KEYS = KeyTable(
     encoder=(*_AROUND, *_V1),
     heads={
         "mlm": _HEAD,
+        "rtd": (
+            *linear("heads.rtd.dense", "mask_predictions.dense"),
+            *linear("heads.rtd.norm", "mask_predictions.LayerNorm"),
+            *linear("heads.rtd.output", "mask_predictions.classifier"),
+        ),
         "span": linear("heads.span.outputs", "qa_outputs"),
         "pooled_classifier": (
             *linear("heads.pooled_classifier.pooler.dense", "pooler.dense"),
@@ -76,14 +81,15 @@ KEYS = KeyTable(
     },
     signs={
         "mlm": (_SIGN,),
+        "rtd": ("mask_predictions.dense.weight",),
         "span": ("qa_outputs.weight",),
         "pooled_classifier": ("classifier.weight", "pooler.dense.weight"),
         "classifier": ("classifier.weight",),
     },
     unless={
-        "span": ("mlm",),
-        "pooled_classifier": ("mlm", "span"),
-        "classifier": ("mlm", "span", "pooled_classifier"),
+        "span": ("mlm", "rtd"),
+        "pooled_classifier": ("mlm", "rtd", "span"),
+        "classifier": ("mlm", "rtd", "span", "pooled_classifier"),
     },
     sized={"pooled_classifier": "classifier.weight", "classifier": "classifier.weight"},
     prefix="deberta.",
@@ -101,15 +107,7 @@ KEYS = KeyTable(
         "cls.predictions.decoder.weight": "deberta.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     },
-    ignored={
-        "deberta.embeddings.position_ids": "the numbers 0, 1, 2, ...",
-        **{
-            f"mask_predictions.{name}.{part}": "a head that tells replaced tokens, in the shape "
-            "that DeBERTa v3 was published with, which no task here reads"
-            for name in ("dense", "LayerNorm", "classifier")
-            for part in ("weight", "bias")
-        },
-    },
+    ignored={"deberta.embeddings.position_ids": "the numbers 0, 1, 2, ..."},
     unused={},
 )
 
@@ -148,6 +146,8 @@ def _unread(config: DebertaConfig, names: Collection[str]) -> dict[str, str]:
 _ARCHITECTURES: dict[frozenset[str], str] = {
     frozenset(): "DebertaModel",
     frozenset({"mlm"}): "DebertaForMaskedLM",
+    frozenset({"rtd"}): "DebertaModel",  # transformers has no class with this head
+    frozenset({"mlm", "rtd"}): "DebertaForMaskedLM",
     frozenset({"pooled_classifier"}): "DebertaForSequenceClassification",
     frozenset({"classifier"}): "DebertaForTokenClassification",
     frozenset({"span"}): "DebertaForQuestionAnswering",

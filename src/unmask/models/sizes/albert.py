@@ -39,6 +39,11 @@ class AlbertConfig(EncoderConfig):
         return {**sizes, "embedding_size": min(128, sizes["hidden_size"] // 2)}
 
     @property
+    def embedding_width(self) -> int:
+        """Columns of the token embedding."""
+        return self.embedding_size
+
+    @property
     def num_segments(self) -> int:
         """One for each row."""
         return self.type_vocab_size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,6 +17,8 @@ class DebertaConfig(EncoderConfig):
 
     `enhanced_mask_decoder` off leaves it out, which is what transformers computes of such a model.
     """
+
+    detects_replaced: ClassVar[bool] = True
 
     vocab_size: int = Field(default=50265, ge=1, le=2_000_000)
     """Rows of the token embedding."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from unmask.models.sizes.bert import BertConfig
@@ -11,6 +13,8 @@ from unmask.models.sizes.presets import Preset
 class ElectraConfig(BertConfig):
     """The defaults are ELECTRA-small; its generator is the same with a quarter of the width."""
 
+    detects_replaced: ClassVar[bool] = True
+
     hidden_size: int = Field(default=256, ge=1, le=16_384)
     """Width of the hidden states."""
     num_attention_heads: int = Field(default=4, ge=1, le=512)
@@ -19,6 +23,11 @@ class ElectraConfig(BertConfig):
     """Width inside the feed-forward network."""
     embedding_size: int = Field(default=128, ge=1, le=16_384)
     """Width of the embeddings; a projection widens them where it is not `hidden_size`."""
+
+    @property
+    def embedding_width(self) -> int:
+        """Columns of the token embedding."""
+        return self.embedding_size
 
     @property
     def judges_pairs(self) -> bool:

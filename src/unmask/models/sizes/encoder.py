@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,6 +18,9 @@ class EncoderConfig(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    detects_replaced: ClassVar[bool] = False
+    """Whether the family has a head that tells replaced tokens."""
 
     vocab_size: int = Field(default=30522, ge=1, le=2_000_000)
     """Rows of the token embedding."""
@@ -86,6 +89,11 @@ class EncoderConfig(BaseModel):
     def span_head_dropout(self) -> float:
         """The same where the start and end of an answer are read off."""
         return 0.0
+
+    @property
+    def embedding_width(self) -> int:
+        """Columns of the token embedding."""
+        return self.hidden_size
 
     @property
     def judges_pairs(self) -> bool:

@@ -8,6 +8,10 @@ from pydantic import Field, model_validator
 
 from unmask.models.sizes.encoder import EncoderConfig
 
+MPNET_PADDING = 1
+"""Id of the padding token by which other tools count positions, whatever a config says
+(transformers, `modeling_mpnet.py`, `MPNetEmbeddings`)."""
+
 
 class MpnetConfig(EncoderConfig):
     """The defaults are MPNet-base."""
@@ -18,7 +22,7 @@ class MpnetConfig(EncoderConfig):
     """Rows of the position embedding, the first two of which no token reads."""
     layer_norm_eps: float = Field(default=1e-5, gt=0.0, le=1e-2)
     """Added to the variance in layer normalisation."""
-    pad_token_id: int = Field(default=1, ge=0)
+    pad_token_id: int = Field(default=MPNET_PADDING, ge=0)
     """Id of the padding token, from which positions are counted; it is always 1."""
 
     @property
@@ -28,11 +32,11 @@ class MpnetConfig(EncoderConfig):
 
     @model_validator(mode="after")
     def _is_theirs(self) -> Self:
-        if self.pad_token_id != 1:
+        if self.pad_token_id != MPNET_PADDING:
             raise ValueError(
                 f"pad_token_id is {self.pad_token_id}, but MPNet counts positions by a padding "
-                "token of id 1 in every other tool, whatever the config says: take a tokenizer "
-                "with that padding, or family roberta, which counts by its own"
+                f"token of id {MPNET_PADDING} in every other tool, whatever the config says: take "
+                "a tokenizer with that padding, or family roberta, which counts by its own"
             )
         if self.classifier_dropout is not None:
             raise ValueError(

@@ -14,10 +14,6 @@ from unmask.train.config import OptimConfig, PretrainingConfig
 
 InitialAttention = Literal["random", "neighbours"]
 ObjectiveName = Literal["mlm", "replaced-token", "left-to-right"]
-_OWN_FAMILIES = {"replaced-token": "electra", "left-to-right": "left-to-right"}
-"""Objectives whose models lie on disk as one family only."""
-_CONTROLS = {"left-to-right"}
-"""Families that no other objective trains."""
 
 
 class PretrainChoices(BaseModel):
@@ -36,8 +32,9 @@ class PretrainChoices(BaseModel):
     """First weights of positions and attention: random as in the paper, or such that heads begin
     by looking at the tokens to the left and right (docs/decisions/0006)."""
     objective: ObjectiveName = "mlm"
-    """Masked language modelling; replaced token detection, whose discriminator is the model (family
-    electra: BERT's encoder); or, as a control, the next token (family left-to-right)."""
+    """Masked language modelling; replaced token detection, whose discriminator is the model
+    (families electra, which has BERT's encoder, deberta and deberta-v2); or, as a control, the next
+    token (family left-to-right)."""
     next_sentence: bool = False
     """Trains next sentence prediction jointly (Devlin et al. 2019, section 3.1)."""
     sentence_order: bool = False
@@ -113,14 +110,17 @@ class Pretrain(PretrainChoices):
                 f"{asked[0]} needs two segments, but the model has {config.num_segments}: set "
                 "model.type_vocab_size to 2, or take a family that has segments, such as bert"
             )
-        for objective, family in _OWN_FAMILIES.items():
-            if (self.objective == objective) != (self.family == family) and (
-                family in _CONTROLS or self.objective == objective
-            ):
-                raise ValueError(
-                    f"objective {self.objective} does not go with family {self.family}: "
-                    f"{objective} and {family} belong together"
-                )
+        if (self.objective == "left-to-right") != config.is_control:
+            raise ValueError(
+                f"objective {self.objective} does not go with family {self.family}: "
+                "left-to-right and left-to-right belong together"
+            )
+        if self.objective == "replaced-token" and not config.detects_replaced:
+            able = ", ".join(name for name, kind in CONFIGS.items() if kind.detects_replaced)
+            raise ValueError(
+                f"objective replaced-token does not go with family {self.family}, which has no "
+                f"head for it; these have one: {able}"
+            )
         if self.objective != "replaced-token" and "generator" in self.model_fields_set:
             raise ValueError("generator is for objective replaced-token, and without effect here")
         if self.objective == "left-to-right" and "masking" in self.model_fields_set:
@@ -132,7 +132,7 @@ class Pretrain(PretrainChoices):
         """The generator's numbers beside a discriminator of these."""
         own = self.generator.model or {"num_hidden_layers": -(-config.num_hidden_layers // 2)}
         made = type(config).model_validate({**config.model_dump(), **own})
-        widths = [getattr(one, "embedding_size", one.hidden_size) for one in (config, made)]
+        widths = [one.embedding_width for one in (config, made)]
         if widths[0] != widths[1] and self.generator.embeddings != "separate":
             raise ValueError(
                 f"generator: its token vectors are {widths[1]} wide, the discriminator's "
@@ -158,12 +158,12 @@ class Pretrain(PretrainChoices):
             )
         return self
 
-    def encoder(self, vocab_size: int, pad_token_id: int = 0) -> EncoderConfig:
-        """The model's numbers for a vocabulary of this size."""
+    def encoder(self, vocab_size: int, pad_token_id: int | None = None) -> EncoderConfig:
+        """The model's numbers for a vocabulary of this size, whose padding is the family's usual
+        one where it is not said."""
         kind = CONFIGS[self.family]
-        usual: EncoderConfig = kind(
-            **kind.preset(self.preset), vocab_size=vocab_size, pad_token_id=pad_token_id
-        )
+        padding = {} if pad_token_id is None else {"pad_token_id": pad_token_id}
+        usual: EncoderConfig = kind(**kind.preset(self.preset), vocab_size=vocab_size, **padding)
         if self.dropout is not None:
             usual = usual.with_dropout(self.dropout)
         return kind.model_validate({**usual.model_dump(), **self.model})
