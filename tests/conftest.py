@@ -224,6 +224,7 @@ def rehearse(make_model: Callable[..., Model]) -> Callable[..., Rehearsal]:
         train: dict[str, Any] | None = None,
         optim: dict[str, Any] | None = None,
         world: World | None = None,
+        measure: Callable[[Model], dict[str, float]] | None = None,
     ) -> Rehearsal:
         model = make_model() if model is None else model
         task = task or MaskedLM(next_sentence="nsp" in model.heads)
@@ -235,7 +236,7 @@ def rehearse(make_model: Callable[..., Model]) -> Callable[..., Rehearsal]:
         first = np.arange(min(8, len(source)))
         held_out = [mask(source.batch(first, first * 0), first * 0)]
 
-        def measure(model: Model) -> dict[str, float]:
+        def evaluated(model: Model) -> dict[str, float]:
             return evaluate(model, task, held_out)
 
         sources = (source,) * (1 if train_config.initial_sequence_length is None else 2)
@@ -243,7 +244,7 @@ def rehearse(make_model: Callable[..., Model]) -> Callable[..., Rehearsal]:
         return Rehearsal(
             model,
             task,
-            TrainingData(sources, mask, measure, stage_starts(train_config)),
+            TrainingData(sources, mask, measure or evaluated, stage_starts(train_config)),
             held_out,
             train_config,
             optim_config,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
@@ -20,6 +20,7 @@ MAX_HEADER_BYTES = 8 << 20
 """Of a safetensors header; BERT-large's has 0.05 MB, and the library itself would allow 100 MB."""
 MAX_TENSORS = 50_000
 """Tensors of one file; BERT-large has some 400."""
+_Json = TypeVar("_Json")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,15 @@ def read_object(file: Path, max_bytes: int) -> dict[str, Any]:
     return parse_object(_read(file, max_bytes), str(file))
 
 
+def read_list(file: Path, max_bytes: int) -> list[Any]:
+    """As `read_object`, of a file that holds a JSON list.
+
+    Raises:
+        DataError: See `read_object`.
+    """
+    return _parsed(_read(file, max_bytes), str(file), list, "a list")
+
+
 def write_object(file: Path, fields: Mapping[str, Any], max_bytes: int) -> None:
     """Writes a JSON object that `read_object` takes back.
 
@@ -84,6 +94,11 @@ def write_object(file: Path, fields: Mapping[str, Any], max_bytes: int) -> None:
 
 def parse_object(text: bytes, place: str) -> dict[str, Any]:
     """As `read_object`, from bytes; `place` stands in messages."""
+    return _parsed(text, place, dict, "an object")
+
+
+def _parsed(text: bytes, place: str, kind: type[_Json], called: str) -> _Json:
+    """A JSON document of one kind without duplicate keys anywhere in it."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -106,8 +121,8 @@ def parse_object(text: bytes, place: str) -> dict[str, Any]:
         raise DataError(
             f"{place}: broken JSON ({str(error)[:200]}). Copy the file again."
         ) from error
-    if not isinstance(value, dict):
-        raise DataError(f"{place}: holds a JSON {type(value).__name__}; expected an object.")
+    if not isinstance(value, kind):
+        raise DataError(f"{place}: holds a JSON {type(value).__name__}; expected {called}.")
     return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,14 @@ class Source(Protocol):
         """
 
 
+@runtime_checkable
+class Ordered(Protocol):
+    """A source whose samples are not to be shuffled by the loader."""
+
+    def ordered(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """(S,) the samples of an epoch in their order, as many as the source has."""
+
+
 @dataclass(frozen=True)
 class Cursor:
     """Where a run stands in its data; all that a resumed run needs to go on."""
@@ -46,8 +54,8 @@ def take(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Cursor]:
     """Draws the next samples of the shuffled epochs and says where that leaves the cursor.
 
-    Every epoch is a permutation of all samples by (seed, epoch); a draw may run over the end of
-    one epoch, or of several, into the next.
+    Every epoch is a permutation of all samples by (seed, epoch), or as an `Ordered` source says; a
+    draw may run over the end of one epoch, or of several, into the next.
 
     Returns:
         Sample ids (num_samples,) int64, the epoch of each (num_samples,) int64, the new cursor.
@@ -64,7 +72,10 @@ def take(
     sample_ids = np.empty(num_samples, dtype=np.int64)
     for epoch in np.unique(epochs).tolist():
         now = epochs == epoch
-        sample_ids[now] = Permutation(size, seed, epoch)(positions[now])
+        if isinstance(source, Ordered):
+            sample_ids[now] = source.ordered(seed, epoch)[positions[now]]
+        else:
+            sample_ids[now] = Permutation(size, seed, epoch)(positions[now])
     wraps, sample = divmod(cursor.sample + num_samples, size)
     return sample_ids, epochs, Cursor(cursor.epoch + wraps, sample)
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from unmask.tasks.embedding_losses.config import LOSS_CONFIGS
+from unmask.tasks.sentence_config import PoolingMode
 
-class WindowConfig(BaseModel):
-    """How texts longer than the model reads are cut into overlapping windows."""
+
+class LengthConfig(BaseModel):
+    """How much of a text is read at once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    max_length: int | None = Field(default=None, ge=8)
+    """Most tokens of a sequence, specials included; without it what the model reads."""
+
+
+class WindowConfig(LengthConfig):
+    """How texts longer than the model reads are cut into overlapping windows."""
 
     max_length: int | None = Field(default=None, ge=8)
     """Most tokens of a window, specials included; without it what the model reads."""
@@ -114,10 +125,80 @@ class QuestionAnsweringConfig(WindowConfig):
     tuned on the validation data."""
 
 
-TASK_CONFIGS: dict[str, type[WindowConfig]] = {
+LossName = Literal[
+    "auto",
+    "softmax",
+    "cosine-similarity",
+    "contrastive",
+    "online-contrastive",
+    "triplet",
+    "multiple-negatives-ranking",
+    "simcse",
+    "cosent",
+    "angle",
+    "margin-mse",
+    "kl-divergence",
+    "embedding-mse",
+]
+
+
+class LossChoice(BaseModel):
+    """By what the vectors of one data set are trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    loss: LossName = "auto"
+    """The loss; auto takes what fits the data: without labels the ranking of the positive among all
+    texts of a batch (of single texts SimCSE), by scores CoSENT, by 0 and 1 the online contrastive
+    loss, and by other classes SBERT's softmax classifier."""
+    loss_settings: dict[str, Any] = {}
+    """Settings of the loss that differ from its own, such as `scale` or `margin`, see
+    `embedding_losses.config`."""
+    weight: float = Field(default=1.0, gt=0.0)
+    """Share of the batches, relative to other data sets that are mixed in; where all are equal,
+    each has as many as it holds."""
+
+    @model_validator(mode="after")
+    def _settings_are_the_losss(self) -> Self:
+        if self.loss == "auto" and self.loss_settings:
+            raise ValueError("loss_settings are of one loss: set loss too")
+        if self.loss != "auto":
+            LOSS_CONFIGS[self.loss].model_validate(self.loss_settings)
+        return self
+
+
+class MixedSet(LossChoice):
+    """A data set that is mixed in: batches of it come between those of the others."""
+
+    path: Path
+    """The file."""
+    texts: tuple[int | str, ...] = ()
+    """Its columns of texts, see `data.columns.texts`."""
+    label: int | str | None = None
+    """Its column of labels, see `data.columns.label`."""
+
+
+class EmbeddingConfig(LossChoice, LengthConfig):
+    """Vectors of texts that lie near where the texts are alike (Reimers and Gurevych 2019)."""
+
+    pooling: tuple[PoolingMode, ...] | None = None
+    """What is made of the tokens' states; without it as the model was trained, or the mean."""
+    dense: int | None = Field(default=None, ge=1, le=65_536)
+    """Dimensions of the vectors, by a layer of its own over the pooled ones (tanh, as in
+    sentence-transformers)."""
+    normalize: bool | None = None
+    """Gives all vectors length 1; without it as the model has it, or not."""
+    prompts: dict[str, str] = {}
+    """Texts set before others, by their use: `query` before anchors, `document` before all else."""
+    mix: tuple[MixedSet, ...] = ()
+    """Further data sets."""
+
+
+TASK_CONFIGS: dict[str, type[LengthConfig]] = {
     "classification": ClassificationConfig,
     "multiple-choice": MultipleChoiceConfig,
     "tagging": TaggingConfig,
     "qa": QuestionAnsweringConfig,
+    "embedding": EmbeddingConfig,
 }
 """The settings of each task that can be fine-tuned, by its name."""

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from unmask.batch import Batch
 from unmask.data.windows import Window
 from unmask.nn.encoder import Encoder
 from unmask.nn.mask_decoder import FinalStates
-from unmask.tasks.config import WindowConfig
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
 from unmask.text.tokenizer import Tokenizer
 
@@ -105,7 +105,7 @@ class LabelledTask(Task, FineTuned, Protocol[_Example, _Scores]):
     """A task with labelled examples: fine-tuned, evaluated, and asked about texts."""
 
     @property
-    def config(self) -> WindowConfig:
+    def config(self) -> BaseModel:
         """The task's own settings."""
 
     @property

@@ -15,6 +15,7 @@ from unmask.data.loader import Cursor, Source, Transform, step_batches
 from unmask.errors import DataError, Stopped
 from unmask.nn.precision import uses_bf16
 from unmask.tasks.task import Model, Task
+from unmask.train import coupled
 from unmask.train.config import OptimConfig, TrainConfig
 from unmask.train.distributed import World
 from unmask.train.gradients import clip
@@ -130,7 +131,11 @@ def train(
                 [sum(b.num_tokens for b in batches), clock.seconds(), float(asked_to_stop())],
             )
             # --- gradient
-            losses = _backward(wrapped, task, batches, counts, train_config, world)
+            if isinstance(task, coupled.Coupling) and task.couples(batches[0]):
+                is_half = uses_bf16(train_config.precision, world.device)
+                losses = coupled.backward(wrapped, task, batches, world, is_half=is_half)
+            else:
+                losses = _backward(wrapped, task, batches, counts, train_config, world)
             norm = clip(parameters, optim_config.clip_norm)
             # --- step, unless the gradient is no number
             state.global_step += 1

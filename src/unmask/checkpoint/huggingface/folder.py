@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,19 @@ from unmask.checkpoint.huggingface.keys import (
 )
 from unmask.checkpoint.huggingface.provenance import write_provenance
 from unmask.checkpoint.huggingface.purpose import architecture_of, purpose_fields
+from unmask.checkpoint.huggingface.sentence import (
+    Modules,
+    read_head,
+    read_modules,
+    write_modules,
+)
 from unmask.checkpoint.huggingface.survey import Survey, survey
 from unmask.checkpoint.huggingface.weights import FLOATS, write_weights
 from unmask.checkpoint.safe import Entry, contained
 from unmask.checkpoint.tensors import read_tensor
 from unmask.errors import DataError
 from unmask.models.config import EncoderConfig
+from unmask.tasks.sentence import HEAD, SentenceEmbedding, SentenceHead
 from unmask.tasks.task import FineTuned, Model
 from unmask.text.folder import BESIDE, SOURCES
 from unmask.text.tokenizer import Tokenizer
@@ -45,10 +53,12 @@ def load_folder(folder: Path, dtype: torch.dtype = torch.float32) -> Bundle:
     Raises:
         DataError: A file is missing, broken, or does not fit the others.
     """
-    found = survey(folder)
+    modules = read_modules(folder)
+    place = folder if modules is None else modules.encoder
+    found = survey(place)
     config = found.config
-    model = _read_model(folder, found, dtype)
-    tokenizer = read_tokenizer(folder)
+    model = _read_model(place, found, dtype)
+    tokenizer = read_tokenizer(place)
     if tokenizer is not None and tokenizer.vocab_size > config.vocab_size:
         raise DataError(
             f"{folder}: the tokenizer has {tokenizer.vocab_size} entries, but config.json and the "
@@ -62,7 +72,18 @@ def load_folder(folder: Path, dtype: torch.dtype = torch.float32) -> Bundle:
             folder,
             found_misfit,
         )
-    return Bundle(model.eval(), found.task, tokenizer, config, folder)
+    bundle = Bundle(model.eval(), found.task, tokenizer, config, folder)
+    return bundle if modules is None else _with_sentences(bundle, modules, dtype)
+
+
+def _with_sentences(bundle: Bundle, modules: Modules, dtype: torch.dtype) -> Bundle:
+    """A sentence encoder; a head for anything else beside it is kept, and not asked."""
+    head = read_head(modules, bundle.config.hidden_size)
+    bundle.model.heads[HEAD] = head.to(dtype).eval()
+    tokenizer = bundle.tokenizer
+    if tokenizer is not None and modules.max_length is not None:
+        tokenizer = tokenizer.with_max_length(modules.max_length)
+    return replace(bundle, task=SentenceEmbedding(modules.config), tokenizer=tokenizer)
 
 
 def save_folder(
@@ -84,17 +105,23 @@ def save_folder(
     keys = family.keys_of(architecture_of(bundle.task), bundle.config)
     state = stored_state(bundle.model, keys)
     tensors = to_theirs(keys.rules(family.blocks(bundle.config), state), state)
-    if set(bundle.model.heads) <= {"pooler"}:  # an encoder alone is stored without prefix
+    if set(bundle.model.heads) <= {"pooler", HEAD}:  # an encoder alone is stored without prefix
         prefix = keys.prefix
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     dtype = str(next(iter(state.values())).dtype).removeprefix("torch.")
     purpose = purpose_fields(family, bundle.model, bundle.task)
     write_config(folder, bundle.config, purpose, dtype)
     write_weights(folder, tensors, max_shard_bytes)
+    if isinstance(bundle.task, SentenceEmbedding):
+        head, width = bundle.model.heads[HEAD], bundle.config.hidden_size
+        assert isinstance(head, SentenceHead), "a sentence encoder's head"
+        write_modules(folder, head, bundle.task.config, width, bundle.max_length)
     if bundle.tokenizer is not None:
         bundle.tokenizer.save(folder)
     made_by = {} if provenance is None else dict(provenance)
-    if isinstance(bundle.task, FineTuned) or (bundle.task is not None and made_by):
+    if isinstance(bundle.task, SentenceEmbedding):
+        pass  # its own files say what it is
+    elif isinstance(bundle.task, FineTuned) or (bundle.task is not None and made_by):
         made_by["task"] = bundle.task.stored()
     if provenance is not None or made_by:
         made_by["tokenizer_sha256"] = None if bundle.tokenizer is None else bundle.tokenizer.sha256
@@ -104,7 +131,12 @@ def save_folder(
 def stored_state(model: Model, keys: KeyTable) -> dict[str, Tensor]:
     """Our tensors by our names, tied ones once."""
     state: dict[str, Tensor] = model.state_dict()
-    return {name: tensor for name, tensor in state.items() if name not in keys.tied}
+    apart = f"heads.{HEAD}."  # whose dense layers lie in folders of their own
+    return {
+        name: tensor
+        for name, tensor in state.items()
+        if name not in keys.tied and not name.startswith(apart)
+    }
 
 
 def read_tokenizer(folder: Path) -> Tokenizer | None:

@@ -24,6 +24,7 @@ from unmask.tasks.heads import Classifier, PooledClassifier
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.pretraining import restored
 from unmask.tasks.replaced_token import ReplacedToken
+from unmask.tasks.sentence import HEAD as SENTENCE
 from unmask.tasks.task import FineTuned, Model, Task
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,10 @@ _UNLABELLED = {"QuestionAnswering", "MultipleChoice", "MeanMultipleChoice"}
 
 def purpose_fields(family: Family, model: Model, task: Task | None) -> dict[str, Any]:
     """What config.json says of the heads: architecture, and the labels where there are some."""
-    heads = frozenset(model.heads)
-    assert not isinstance(task, FineTuned) or task.head in heads, "the task needs another head"
+    heads = frozenset(model.heads) - {SENTENCE}
+    assert not isinstance(task, FineTuned) or task.head in model.heads, (
+        "the task needs another head"
+    )
     if heads.isdisjoint(FINE_TUNED):
         return {"architectures": [family.architectures[heads]]}
     rows = _num_outputs(model)

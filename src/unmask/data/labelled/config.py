@@ -32,6 +32,9 @@ class Columns(BaseModel):
     """The text (of a question-answering table, the question); several are joined by a space."""
     text_pair: Column | None = None
     """The second text (of a question-answering table, the context)."""
+    texts: tuple[Column, ...] = ()
+    """For embeddings: the texts that belong together, as anchor, positive and negatives; one column
+    each, or some that hold lists."""
     label: Several | None = None
     """The label; for `--data.labels multi` also several columns of 0 and 1, named like classes."""
     id: Column | None = None

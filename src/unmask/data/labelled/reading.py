@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from unmask.data.labelled import conll, conllu, squad, texts, trees
+from unmask.data.labelled import conll, conllu, sentences, squad, texts, trees
 from unmask.data.labelled.choices import from_table as choices_of
 from unmask.data.labelled.columns import is_header
 from unmask.data.labelled.config import LabelledConfig
@@ -23,6 +23,7 @@ from unmask.data.labelled.examples import (
 )
 from unmask.data.labelled.files import LabelledFile, find
 from unmask.data.labelled.parquet import open_parquet
+from unmask.data.labelled.sentences import EmbeddingExample
 from unmask.data.labelled.tables import Table, broken, empty, open_json
 from unmask.data.labelled.words import TAGS, WORDS
 from unmask.data.labelled.words import from_table as words_of
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 _LIST = re.compile(r'\s*"?\[\s*"')
 """Begins a JSON list of words."""
 
-E = TypeVar("E", TextExample, ChoiceExample, TaggedExample, QuestionExample)
+E = TypeVar("E", TextExample, ChoiceExample, TaggedExample, QuestionExample, EmbeddingExample)
 
 
 def read_texts(path: Path | str, config: LabelledConfig, rejects: Rejects) -> Iterator[TextExample]:
@@ -123,6 +124,22 @@ def read_questions(
         _refuse_group(file, config, "SQuAD's questions, which go by their articles,")
         return checked(file.source, squad.read(file, config, rejects), rejects)
     found = squad.from_table(table_of(file, config, rejects), config, rejects)
+    return checked(file.source, found, rejects)
+
+
+def read_sentences(
+    path: Path | str, config: LabelledConfig, rejects: Rejects
+) -> Iterator[EmbeddingExample]:
+    """Texts that belong together, out of the tables that `read_texts` reads; see `sentences`.
+
+    Raises:
+        DataError: As `read_texts`.
+    """
+    file = find(path, "text", config)
+    if file.format == "trees":
+        raise UsageError(f"{file}: sentiment trees hold no texts that belong together.")
+    names = ("anchor", "positive", "negative", "query", "score")
+    found = sentences.from_table(table_of(file, config, rejects, names), config, rejects)
     return checked(file.source, found, rejects)
 
 

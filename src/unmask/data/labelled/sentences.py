@@ -1,0 +1,155 @@
+"""Texts that belong together out of tables: pairs, triplets, pairs with scores, single texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from unmask.data.jsonl import check_text
+from unmask.data.labelled import columns
+from unmask.data.labelled.config import LabelledConfig
+from unmask.data.labelled.labels import Fault, LabelReader, NoLabel
+from unmask.data.labelled.tables import Table, Values
+from unmask.data.labelled.texts import LEFT_OUT, Ids, excerpt, group_of, required_text
+from unmask.data.rejects import Rejects
+
+_ANCHORS = ("anchor", "query", "question", "sent0")
+_POSITIVES = ("positive", "pos", "answer", "passage", "document", "sent1")
+_NEGATIVE = re.compile(r"(?:negative|neg|hard_neg)s?[ _]?(\d*)")
+_ALONE = ("text", "sentence", "sentence1", "content", "anchor")
+_SCORES = ("scores", "margin", *columns.LABELS)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingExample:
+    """Texts whose vectors are compared, and what is known of them."""
+
+    id: str
+    texts: tuple[str, ...]
+    """An anchor, what is near it, and what is not; two texts with a label; or one."""
+    label: str | float | tuple[float, ...] | None
+    """A class, a score, a teacher's scores, or None where nothing is said."""
+    place: str
+    """File and line, for messages."""
+    group: str | None = None
+    """As a `TextExample`'s."""
+    data_set: int = 0
+    """Which of the data sets that are mixed it comes from."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    texts: tuple[int, ...]
+    label: int | None
+    id: int | None
+    group: int | None
+
+
+def from_table(
+    table: Table, config: LabelledConfig, rejects: Rejects
+) -> Iterator[EmbeddingExample]:
+    """The examples of a table; what is wrong with a row goes to the rejects.
+
+    Texts stand in columns named like `anchor`, `positive` and `negative_1`, in two that
+    `columns.PAIRS` names, or in one; a column may hold a list of texts, such as negatives. A label
+    is read where `config.labels` says of what kind it is and there is a column for it; a list of
+    numbers is a teacher's scores.
+
+    Raises:
+        DataError: A column that is not there.
+    """
+    found = _find_columns(table, config)
+    ids = Ids(table.unit)
+    labels = None
+    if found.label is not None:
+        name = table.names[found.label]
+        labels = LabelReader(config, [name], table.class_names.get(name, ()))
+    for line, values in table.rows:
+        try:
+            example = _example(table.place(line), line, values, found, labels, ids)
+        except NoLabel:
+            rejects.num_records += 1
+            rejects.notes[LEFT_OUT] += 1
+        except Fault as fault:
+            rejects.add(str(table.source), line, fault.kind, fault.detail, excerpt(values))
+        else:
+            if check_text(" ".join(example.texts), table.source, line, rejects) is not None:
+                rejects.num_records += 1
+                yield example
+
+
+def _find_columns(table: Table, config: LabelledConfig) -> _Found:
+    setting = config.columns
+    texts = columns.positions(table, setting.texts) or _recognised(table)
+    if not texts:
+        raise columns.missing(table, "texts", ("anchor", "positive", "sentence1", "text"))
+    label = None
+    chosen = columns.only(setting.label, "label")
+    if config.labels != "none" and chosen != "":
+        label = columns.find(table, chosen, _SCORES)
+    return _Found(
+        texts,
+        None if label in texts else label,
+        columns.find(table, setting.id, columns.IDS),
+        columns.find(table, setting.group, columns.GROUPS),
+    )
+
+
+def _recognised(table: Table) -> tuple[int, ...]:
+    """Anchor, positive and negatives; a known pair; or one column of texts."""
+    if not table.has_names:
+        return tuple(range(min(2, len(table.names))))
+    anchor, positive = (columns.recognised(table, of) for of in (_ANCHORS, _POSITIVES))
+    if anchor is not None and positive is not None:
+        return (anchor, positive, *_negatives(table))
+    for first, second in columns.PAIRS:
+        pair = columns.recognised(table, (first,)), columns.recognised(table, (second,))
+        if pair[0] is not None and pair[1] is not None:
+            return (pair[0], pair[1], *_negatives(table))
+    alone = columns.recognised(table, _ALONE)
+    return () if alone is None else (alone,)
+
+
+def _negatives(table: Table) -> list[int]:
+    """The columns of negatives, by their numbers."""
+    found = [
+        (int(match[1] or 0), number)
+        for number, name in enumerate(table.names)
+        if (match := _NEGATIVE.fullmatch(name.lower()))
+    ]
+    return [number for _, number in sorted(found)]
+
+
+def _example(
+    place: str,
+    line: int,
+    values: Values,
+    found: _Found,
+    labels: LabelReader | None,
+    ids: Ids,
+) -> EmbeddingExample:
+    texts: list[str] = []
+    for number in found.texts:
+        value = values[number]
+        several = value if isinstance(value, list | tuple) else (value,)
+        texts += [required_text(one) for one in several]
+    if len(texts) > 2 and texts[1] in texts[2:]:
+        raise Fault("a negative equals the positive", texts[1][:60])
+    label = None
+    if labels is not None and found.label is not None:
+        label = _label(values[found.label], labels)
+    name = str(line) if found.id is None else ids.take(values[found.id], line)
+    return EmbeddingExample(name, tuple(texts), label, place, group_of(values, found.group))
+
+
+def _label(value: Any, labels: LabelReader) -> str | float | tuple[float, ...]:
+    if not isinstance(value, list | tuple):
+        read = labels.read([value])
+        assert isinstance(read, str | float), "one value is one label"
+        return read
+    scores = [labels.read([one]) for one in value]
+    if not scores or not all(isinstance(one, float) for one in scores):
+        raise Fault("label is no list of numbers", str(value)[:60])
+    return tuple(one for one in scores if isinstance(one, float))

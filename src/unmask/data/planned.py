@@ -1,0 +1,138 @@
+"""Which samples share a step, where that matters: of one data set, and no text twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unmask.batch import Batch
+from unmask.data.randomness import Permutation
+from unmask.data.windows import Window, collate
+from unmask.errors import DataError
+
+_APART = 7919
+"""Sets the shuffles of one data set apart from another's."""
+_MOST_PASSES = 1 << 20
+"""Over one data set in an epoch, which a heavy weight asks for."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The examples of one data set, each of as many texts."""
+
+    windows: Sequence[Sequence[Window]]
+    """Of each example, one a text."""
+    texts: NDArray[np.int64]
+    """(S, K) numbers of the texts, equal for equal texts, over all data sets."""
+    weight: float
+    """Share of the batches, relative to the others'."""
+
+
+class PlannedSource:
+    """Examples of several data sets, in an order of which every `batch_size` are a batch.
+
+    A batch is of one data set, and no text stands in two of its examples: as in-batch negatives it
+    would be called wrong for the very anchor that it is right for. What fits into no whole batch is
+    left out of an epoch; each epoch has another order. All of it follows from seed and epoch.
+    """
+
+    def __init__(self, groups: Sequence[Group], batch_size: int) -> None:
+        """Raises DataError where a data set has fewer examples than a batch."""
+        self._groups = groups
+        self._batch_size = batch_size
+        self._firsts = np.cumsum([0, *(len(group.windows) for group in groups)])
+        self._shares = _shares(groups, batch_size)
+
+    def __len__(self) -> int:
+        return sum(self._shares) * self._batch_size
+
+    def ordered(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """(S,) the samples of an epoch, batch after batch; sample numbers run over all sets."""
+        which = np.repeat(np.arange(len(self._groups)), self._shares)
+        which = which[Permutation(len(which), seed, epoch)(np.arange(len(which)))]
+        several = [self._drawn(number, seed, epoch) for number in range(len(self._groups))]
+        return np.concatenate([next(several[number]) for number in which.tolist()])
+
+    def batch(self, sample_ids: NDArray[np.int64], _epochs: NDArray[np.int64], /) -> Batch:
+        """Packs samples (S,) of one data set, their texts side by side; the epoch changes nothing.
+
+        `labels` gets `texts`, (S * K,) the number of each text, and `data_set` (S,), its number.
+        """
+        numbers = np.searchsorted(self._firsts, sample_ids, side="right") - 1
+        assert (numbers == numbers[0]).all(), "a batch is of one data set"
+        group = self._groups[int(numbers[0])]
+        members = sample_ids - self._firsts[numbers[0]]
+        windows = [window for i in members.tolist() for window in group.windows[i]]
+        size = group.texts.shape[1]
+        batch = collate(windows, np.repeat(sample_ids, size))
+        labels = {
+            **batch.labels,
+            "texts": torch.from_numpy(group.texts[members].reshape(-1)),
+            "data_set": torch.from_numpy(numbers),
+        }
+        return replace(batch, group_size=size, labels=labels)
+
+    def _drawn(self, number: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
+        """The batches of one data set in an epoch, in as many passes over it as are asked for."""
+        group = self._groups[number]
+        size = len(group.windows)
+        first = epoch * _MOST_PASSES
+        for passed in range(first, first + _MOST_PASSES):
+            order = Permutation(size, seed + _APART * number, passed)(np.arange(size))
+            for batch in without_repeats(order, group.texts, self._batch_size):
+                yield batch + self._firsts[number]
+
+
+def without_repeats(
+    order: NDArray[np.int64], texts: NDArray[np.int64], batch_size: int
+) -> list[NDArray[np.int64]]:
+    """Whole batches of samples, in the order given, none with a text in two of its samples.
+
+    A sample that does not fit waits for the next batch; what waits at the end is left out.
+    """
+    rows = [frozenset(row) for row in texts.tolist()]
+    batches: list[NDArray[np.int64]] = []
+    coming = iter(order.tolist())
+    waiting: list[int] = []
+    while True:
+        members: list[int] = []
+        seen: set[int] = set()
+        refused: list[int] = []
+        for sample in chain(waiting, coming):
+            if not seen.isdisjoint(rows[sample]):
+                refused.append(sample)
+                continue
+            members.append(sample)
+            seen |= rows[sample]
+            if len(members) == batch_size:
+                break
+        if len(members) < batch_size:
+            return batches
+        batches.append(np.asarray(members, dtype=np.int64))
+        done = {*members, *refused}
+        waiting = refused + [sample for sample in waiting if sample not in done]
+
+
+def _shares(groups: Sequence[Group], batch_size: int) -> list[int]:
+    """Batches of each data set in an epoch, which has as many as all of them hold."""
+    holds = []
+    for number, group in enumerate(groups):
+        order = np.arange(len(group.windows))
+        whole = len(without_repeats(order, group.texts, batch_size))
+        if not whole:
+            raise DataError(
+                f"data set {number + 1}: of its {len(group.windows)} examples no {batch_size} have "
+                "texts of their own, which a batch needs; give more, or set a smaller "
+                "--train.batch-size."
+            )
+        holds.append(whole)
+    weights = np.array([group.weight for group in groups], dtype=np.float64)
+    if np.ptp(weights) == 0.0:
+        return holds
+    shares = weights / weights.sum() * sum(holds)
+    return [max(1, round(share)) for share in shares.tolist()]

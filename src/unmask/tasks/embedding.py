@@ -1,0 +1,239 @@
+"""Training sentence embeddings: texts of an example are embedded alike, and their vectors compared.
+
+Siamese networks (Reimers and Gurevych 2019, arXiv 1908.10084): one encoder reads all texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unmask.batch import Batch
+from unmask.data.labelled.sentences import EmbeddingExample
+from unmask.data.planned import Group
+from unmask.data.windows import Window
+from unmask.errors import DataError
+from unmask.tasks import embedding_scores
+from unmask.tasks.config import EmbeddingConfig, LossChoice
+from unmask.tasks.embedding_losses.loss import EmbeddingLoss
+from unmask.tasks.embedding_losses.registry import build as build_loss
+from unmask.tasks.embedding_sets import Learned, learned, number_of
+from unmask.tasks.encoding import encode_texts
+from unmask.tasks.metrics.resampling import Bootstrap, Interval
+from unmask.tasks.sentence import HEAD, SentenceEmbedding
+from unmask.tasks.sentence_config import DenseConfig, SentenceConfig
+from unmask.tasks.task import Outputs, Prediction, Term
+from unmask.text.tokenizer import Tokenizer
+
+Vectors = NDArray[np.float32]
+_TERM = "embedding"
+_USUAL = EmbeddingConfig()
+
+
+@dataclass(frozen=True)
+class Embedding(SentenceEmbedding):
+    """A sentence encoder in training, with a loss for each of the data sets that are mixed."""
+
+    settings: EmbeddingConfig = _USUAL
+    sets: tuple[Learned, ...] = ()
+    losses: tuple[EmbeddingLoss, ...] = ()
+    """Built by `standing_on`, since their weights depend on the width of the vectors."""
+    metric: str = "spearman_cosine"
+
+    head = HEAD
+    vectors = "embedding"
+
+    @classmethod
+    def begin(
+        cls,
+        settings: EmbeddingConfig,
+        examples: Sequence[EmbeddingExample],
+        validation: Sequence[EmbeddingExample] = (),
+    ) -> Self:
+        """The task for these training examples, judged by the others.
+
+        Raises:
+            DataError: Examples of one data set that differ in form, or that no loss fits.
+        """
+        choices: tuple[LossChoice, ...] = (settings, *settings.mix)
+        sets = tuple(
+            learned(choice, [example for example in examples if example.data_set == number])
+            for number, choice in enumerate(choices)
+        )
+        metric = embedding_scores.metric_of(validation or examples)
+        return cls(SentenceConfig(), settings=settings, sets=sets, metric=metric)
+
+    def standing_on(self, before: SentenceConfig | None, hidden_size: int) -> Self:
+        """The same for an encoder, whose own way of making vectors the settings may change."""
+        config = _sentence(self.settings, before, hidden_size)
+        losses = tuple(
+            build_loss(one.loss, config.width(hidden_size), len(one.classes) or None)
+            for one in self.sets
+        )
+        return replace(self, config=config, losses=losses)
+
+    # --- examples to sequences
+
+    def encode(
+        self, examples: Sequence[EmbeddingExample], tokenizer: Tokenizer, longest: int
+    ) -> list[list[Window]]:
+        """Each text as one sequence, cut where it is longer than the model reads; no labels."""
+        longest = min(longest, self.settings.max_length or longest)
+        room = longest - tokenizer.layout.single_cost
+        prompts = self.settings.prompts
+        before = (prompts.get("query", ""), prompts.get("document", ""))
+        texts = [
+            before[min(place, 1)] + text
+            for example in examples
+            for place, text in enumerate(example.texts)
+        ]
+        ids = iter(encode_texts(texts, tokenizer))
+        sequences = (tokenizer.layout.single(one[:room]) for one in ids)
+        return [
+            [Window(one, len(one)) for one in islice(sequences, len(example.texts))]
+            for example in examples
+        ]
+
+    def groups(
+        self, examples: Sequence[EmbeddingExample], tokenizer: Tokenizer, longest: int
+    ) -> list[Group]:
+        """The examples of each data set as training reads them, with labels.
+
+        Raises:
+            DataError: A label that the loss of its data set cannot take.
+        """
+        numbers: dict[str, int] = {}
+        found = []
+        for number, taught in enumerate(self.sets):
+            members = [example for example in examples if example.data_set == number]
+            passes = taught.kind.passes
+            windows = [
+                _with_labels([one for one in whole for _ in range(passes)], self._labels(example))
+                for example, whole in zip(
+                    members, self.encode(members, tokenizer, longest), strict=True
+                )
+            ]
+            texts = [
+                [numbers.setdefault(text, len(numbers)) for text in example.texts] * passes
+                for example in members
+            ]
+            choices = (self.settings, *self.settings.mix)
+            found.append(Group(windows, np.asarray(texts), choices[number].weight))
+        return found
+
+    def _labels(self, example: EmbeddingExample) -> dict[str, NDArray[np.generic]]:
+        """What the loss is told of an example, as one row."""
+        taught = self.sets[example.data_set]
+        wanted = taught.kind.labels
+        if wanted == "none" or example.label is None:
+            return {}
+        if wanted == "class":
+            return {_TERM: np.array([_class(example, taught.classes)], dtype=np.int64)}
+        if wanted == "scores" and isinstance(example.label, tuple):
+            return {_TERM: np.array([example.label], dtype=np.float32)}
+        return {_TERM: np.array([number_of(example)], dtype=np.float32)}
+
+    # --- sequences to a loss
+
+    def couples(self, batch: Batch) -> bool:
+        """Whether the loss of this batch compares each example with all others."""
+        return self._loss(batch.labels).scope == "batch"
+
+    def counts(self, batch: Batch) -> dict[str, float]:
+        """Examples."""
+        return {_TERM: len(batch.lengths) / batch.group_size}
+
+    def loss(self, outputs: Outputs, batch: Batch) -> list[Term]:
+        """The sum over the examples of what each costs."""
+        total = self._computed(outputs[self.vectors], batch.labels, batch.group_size).sum()
+        return [Term(_TERM, 1.0, total)]
+
+    def whole_loss(self, vectors: Tensor, labels: Mapping[str, Tensor], batch: Batch) -> list[Term]:
+        """The loss of a whole batch, see `train.coupled`."""
+        return [Term(_TERM, 1.0, self._computed(vectors, labels, batch.group_size))]
+
+    def _loss(self, labels: Mapping[str, Tensor]) -> EmbeddingLoss:
+        return self.losses[int(labels["data_set"][0])]
+
+    def _computed(self, vectors: Tensor, labels: Mapping[str, Tensor], size: int) -> Tensor:
+        """(G,) or (), from vectors (G * size, E)."""
+        loss = self._loss(labels)
+        embeddings = vectors.view(-1, size, vectors.shape[-1])  # (G, K, E)
+        return loss(embeddings, labels.get(_TERM), labels["texts"].view(-1, size))  # type: ignore[no-any-return]
+
+    # --- vectors to scores
+
+    def results(self, outputs: Outputs, _batch: Batch, /) -> list[Vectors]:
+        """(E,) of each sequence."""
+        return list(outputs[self.vectors].float().cpu().numpy())
+
+    def merge(
+        self, _example: EmbeddingExample, _windows: Sequence[Window], results: Sequence[Vectors], /
+    ) -> Vectors:
+        """(K, E) of an example's texts."""
+        return np.stack(results)
+
+    def decode(self, _example: EmbeddingExample, scores: Vectors, /) -> Prediction:
+        """How alike the first text is to each other one."""
+        cosines = embedding_scores.cosines(scores[:1].repeat(len(scores) - 1, axis=0), scores[1:])
+        return {"similarities": cosines.tolist()}
+
+    def score(
+        self, examples: Sequence[EmbeddingExample], scores: Sequence[Vectors]
+    ) -> dict[str, float]:
+        """How well cosines follow the labels, or how often an anchor finds its positive."""
+        return embedding_scores.score(examples, scores)
+
+    def intervals(
+        self, examples: Sequence[EmbeddingExample], scores: Sequence[Vectors], bootstrap: Bootstrap
+    ) -> dict[str, Interval]:
+        """The same with bootstrap confidence intervals."""
+        return embedding_scores.intervals(examples, scores, bootstrap)
+
+    def tuned(self, _examples: Sequence[EmbeddingExample], _scores: Sequence[Vectors]) -> Self:
+        """Itself: nothing is fitted on validation data."""
+        return self
+
+
+def _class(example: EmbeddingExample, classes: tuple[str, ...]) -> int:
+    name = str(example.label)
+    if name not in classes:
+        raise DataError(
+            f"{example.place}: the label {name[:60]!r} is none of training's: {', '.join(classes)}."
+        )
+    return classes.index(name)
+
+
+def _with_labels(windows: list[Window], labels: Mapping[str, NDArray[np.generic]]) -> list[Window]:
+    """An example's sequences side by side; its label stands with the first."""
+    size = len(windows)
+    none = {name: label[:0] for name, label in labels.items()}
+    return [
+        replace(one, labels=none if number else labels, group_size=size)
+        for number, one in enumerate(windows)
+    ]
+
+
+def _sentence(
+    settings: EmbeddingConfig, before: SentenceConfig | None, hidden_size: int
+) -> SentenceConfig:
+    """How vectors are made: as the model does, but for what the settings say."""
+    usual = before or SentenceConfig()
+    pooling = settings.pooling or usual.pooling
+    layers: list[Any] = [layer for layer in usual.layers if layer != "normalize"]
+    if settings.dense is not None or pooling != usual.pooling:
+        layers = []
+    if settings.dense is not None:
+        pooled = hidden_size * len(pooling)
+        layers.append(DenseConfig(in_features=pooled, out_features=settings.dense))
+    if settings.normalize if settings.normalize is not None else usual.is_normalised:
+        layers.append("normalize")
+    prompts = {**usual.prompts, **settings.prompts}
+    changed = {"pooling": pooling, "layers": layers, "prompts": prompts}
+    return SentenceConfig.model_validate({**usual.model_dump(), **changed})

@@ -1,0 +1,113 @@
+"""What a data set teaches a sentence encoder: the loss that fits the form of its examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unmask.data.labelled.sentences import EmbeddingExample
+from unmask.errors import DataError
+from unmask.tasks.config import LossChoice
+from unmask.tasks.embedding_losses.config import LOSS_CONFIGS, EmbeddingLossConfig
+from unmask.tasks.embedding_losses.loss import EmbeddingLoss
+from unmask.tasks.embedding_losses.registry import LOSSES
+
+_LEAST_CLASSES = 2
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What one data set teaches."""
+
+    loss: EmbeddingLossConfig
+    num_texts: int
+    """Texts of each of its examples."""
+    classes: tuple[str, ...]
+    """Its labels, where they are classes."""
+
+    @property
+    def kind(self) -> type[EmbeddingLoss]:
+        """The loss' class, which knows what it takes."""
+        return LOSSES[self.loss.name]
+
+
+def learned(choice: LossChoice, examples: Sequence[EmbeddingExample]) -> Learned:
+    """The loss for a data set, and what it needs to be built.
+
+    Raises:
+        DataError: The examples differ in form, or the loss does not take them.
+    """
+    if not examples:
+        raise DataError("a data set holds no example; expected at least one.")
+    num_texts = len(examples[0].texts)
+    for example in examples:
+        if len(example.texts) != num_texts or (example.label is None) != (
+            examples[0].label is None
+        ):
+            raise DataError(
+                f"{example.place}: {_form(example)}, but {examples[0].place}: "
+                f"{_form(examples[0])}; expected all examples of a data set alike."
+            )
+    name = _fitting(examples) if choice.loss == "auto" else choice.loss
+    kind = LOSSES[name]
+    _require_form(name, kind, examples[0])
+    classes: tuple[str, ...] = ()
+    if kind.labels == "class":
+        classes = tuple(sorted({str(example.label) for example in examples}))
+        if len(classes) < _LEAST_CLASSES:
+            raise DataError(
+                f"{examples[0].place}: all labels are {classes[0]!r}; {name} needs two or more."
+            )
+    loss = LOSS_CONFIGS[name].model_validate(choice.loss_settings)
+    return Learned(loss, num_texts, classes)
+
+
+def _fitting(examples: Sequence[EmbeddingExample]) -> str:
+    """The loss for a data set's form, see `LossChoice.loss`."""
+    if len(examples[0].texts) == 1:
+        return "simcse"
+    if examples[0].label is None:
+        return "multiple-negatives-ranking"
+    if isinstance(examples[0].label, tuple):
+        return "kl-divergence" if len(examples[0].label) > 1 else "margin-mse"
+    try:
+        numbers = {number_of(example) for example in examples}
+    except DataError:
+        return "softmax"
+    return "online-contrastive" if numbers <= {0.0, 1.0} else "cosent"
+
+
+def _require_form(name: str, kind: type[EmbeddingLoss], example: EmbeddingExample) -> None:
+    least, most = kind.texts
+    number = len(example.texts) * kind.passes
+    if number < least or (most is not None and number > most):
+        wanted = f"{least}" if most == least else f"{least} or more"
+        raise DataError(
+            f"{example.place}: {_form(example)}; loss {name} takes {wanted} text(s) of each."
+        )
+    if (kind.labels == "none") != (example.label is None):
+        raise DataError(
+            f"{example.place}: {_form(example)}; loss {name} takes examples "
+            + ("without labels." if kind.labels == "none" else f"with labels ({kind.labels}).")
+        )
+
+
+def _form(example: EmbeddingExample) -> str:
+    label = "no label" if example.label is None else f"the label {str(example.label)[:40]!r}"
+    return f"has {len(example.texts)} text(s) and {label}"
+
+
+def number_of(example: EmbeddingExample) -> float:
+    """Its label as a number.
+
+    Raises:
+        DataError: It is none, or not finite.
+    """
+    try:
+        number = float(example.label)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{example.place}: the score is {example.label!r}; expected a number.")
+    return number

@@ -1,0 +1,104 @@
+"""Batches of one data set without a text twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unmask.data.loader import Cursor, step_batches, take
+from unmask.data.planned import Group, PlannedSource, without_repeats
+from unmask.data.windows import Window
+from unmask.errors import DataError
+
+
+def group(texts: list[list[int]], weight: float = 1.0) -> Group:
+    """Examples whose texts are a token each."""
+    size = len(texts[0])
+    windows = [
+        [Window(np.array([101, text, 102]), 3, group_size=size) for text in row] for row in texts
+    ]
+    return Group(windows, np.array(texts), weight)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60),
+    st.integers(1, 6),
+)
+def test_no_text_stands_twice_in_a_batch_and_no_sample_in_two(
+    texts: list[tuple[int, int]], batch_size: int
+) -> None:
+    rows = np.array(texts)
+    batches = without_repeats(np.arange(len(texts)), rows, batch_size)
+    for batch in batches:
+        assert len(batch) == batch_size
+        kept = [set(rows[i].tolist()) for i in batch]
+        assert len(set().union(*kept)) == sum(map(len, kept))
+    taken = [i for batch in batches for i in batch.tolist()]
+    assert len(set(taken)) == len(taken)
+
+
+def test_an_epoch_has_every_example_and_the_next_another_order() -> None:
+    source = PlannedSource([group([[2 * i, 2 * i + 1] for i in range(12)])], batch_size=4)
+    first, second = source.ordered(0, 0), source.ordered(0, 1)
+    assert sorted(first) == sorted(second) == list(range(12))
+    assert first.tolist() != second.tolist()
+    assert source.ordered(0, 0).tolist() == first.tolist()
+    assert source.ordered(1, 0).tolist() != first.tolist()
+
+
+def test_batches_are_of_one_data_set_and_as_many_as_the_weights_say() -> None:
+    some = group([[i, 100 + i] for i in range(40)], weight=3.0)
+    others = group([[200 + i, 300 + i, 400 + i] for i in range(40)], weight=1.0)
+    source = PlannedSource([some, others], batch_size=4)
+    assert len(source) == 80
+    batches = source.ordered(0, 0).reshape(-1, 4)
+    sets = (batches >= 40).astype(int)
+    assert (sets == sets[:, :1]).all()
+    assert sets[:, 0].sum() == 5  # of 20, a quarter
+    order = sets[:, 0].tolist()
+    assert order != sorted(order)
+    batch = source.batch(batches[order.index(1)], np.zeros(4, dtype=np.int64))
+    assert batch.group_size == 3
+    assert batch.labels["data_set"].tolist() == [1] * 4
+    assert (
+        batch.labels["texts"].view(4, 3).tolist()
+        == ((batches[order.index(1)] - 40)[:, None] + np.array([200, 300, 400])).tolist()
+    )
+
+
+def test_the_loader_follows_the_plan_over_epochs() -> None:
+    source = PlannedSource([group([[i, 50 + i] for i in range(10)])], batch_size=3)
+    assert len(source) == 9
+    cursor, seen = Cursor(), []
+    for _ in range(6):
+        ids, epochs, cursor = take(source, cursor, 3, 7)
+        assert len(set(epochs.tolist())) == 1
+        seen += ids.tolist()
+    assert seen == [*source.ordered(7, 0).tolist(), *source.ordered(7, 1).tolist()]
+    assert cursor == Cursor(2, 0)
+
+
+def test_processes_share_a_batch() -> None:
+    source = PlannedSource([group([[i, 50 + i] for i in range(10)])], batch_size=5)
+    shares = []
+    for rank in range(2):
+        (batch,), _ = step_batches(
+            source,
+            Cursor(),
+            batch_size=5,
+            micro_batch_tokens=1000,
+            seed=0,
+            transform=lambda batch, *_: batch,
+            rank=rank,
+            world_size=2,
+        )
+        shares.append(batch.sample_ids[::2].tolist())
+    whole = source.ordered(0, 0)[:5].tolist()
+    assert shares == [whole[::2], whole[1::2]]
+
+
+def test_too_few_texts_of_their_own_are_told() -> None:
+    with pytest.raises(DataError, match=r"data set 1: of its 9 examples no 4 have texts"):
+        PlannedSource([group([[i % 3, 9] for i in range(9)])], batch_size=4)
