@@ -6,8 +6,9 @@ import sys
 import pytest
 import torch
 
+from unmask.batch import pack
 from unmask.checkpoint.assemble import assemble, outline, task_of
-from unmask.models.config import BertConfig
+from unmask.models.config import CONFIGS, BertConfig, FamilyName
 from unmask.nn.dropout import Dropout
 
 TINY = BertConfig(
@@ -85,3 +86,21 @@ def test_a_head_gives_as_many_scores_as_it_was_asked_for(
 ) -> None:
     model = assemble(TINY, {head}, num_outputs)
     assert model.heads[head](torch.zeros(4, 8)).shape == shape
+
+
+@pytest.mark.parametrize("family", ["bert", "albert", "electra", "deberta", "deberta-v2"])
+def test_one_segment_is_read_by_both_texts_of_a_pair(family: FamilyName) -> None:
+    """As by transformers where it is told that all is of segment 0."""
+    sizes = {**TINY.model_dump(), "type_vocab_size": 1}
+    if family == "deberta-v2":
+        sizes["position_buckets"] = 8
+    config = CONFIGS[family].model_validate(sizes)
+    torch.manual_seed(0)
+    encoder = assemble(config, {"mlm"}).encoder.eval()
+    batch = pack([[2, 7, 3, 8, 3]], token_type_ids=[[0, 0, 0, 1, 1]])
+
+    with torch.no_grad():
+        found, expected = encoder(batch), encoder(pack([[2, 7, 3, 8, 3]]))
+    assert torch.equal(found, expected)
+    encoder(batch).sum().backward()
+    assert encoder.embedding.segments.weight.grad is not None

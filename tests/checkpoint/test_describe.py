@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from unmask.checkpoint import native
+from unmask.checkpoint.assemble import assemble, task_of
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.describe import describe
+from unmask.models.config import DebertaConfig
 
 
 def test_the_table_adds_up_to_the_model(make_bundle: Callable[..., Bundle], tmp_path: Path) -> None:
@@ -67,3 +69,23 @@ def test_what_pretraining_ended_with_is_told(
     (tmp_path / "model" / "scores.json").write_text(json.dumps(scores))
     found = describe(tmp_path / "model")["final_losses"]
     assert found == {"mlm_loss": None, "corpus_unigram_entropy": 6.0}
+
+
+@pytest.mark.parametrize(("late", "rows"), [(True, 16), (False, 0)])
+def test_the_mask_decoder_is_counted(late: bool, rows: int, tmp_path: Path) -> None:
+    config = DebertaConfig(
+        vocab_size=12,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        enhanced_mask_decoder=late,
+    )
+    model = assemble(config, {"mlm"})
+    native.save(Bundle(model, task_of({"mlm"}), None, config, None), tmp_path / "model")
+
+    found = describe(tmp_path / "model")
+
+    assert found["parameters"].get("mask decoder", 0) == rows * 8
+    assert found["total_parameters"] == sum(p.numel() for p in model.parameters())

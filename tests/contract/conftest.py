@@ -27,12 +27,14 @@ from unmask.nn.init import initialise
 from unmask.recipe.config import Pretrain
 from unmask.recipe.initial import fresh
 from unmask.recipe.objectives import objective_of
+from unmask.recipe.together import silent
 from unmask.tasks.qa_spans import SpanScores
 from unmask.tasks.registry import TASKS
 from unmask.tasks.task import Model, Task
 from unmask.text.config import TokenizerConfig
 from unmask.text.tokenizer import Tokenizer
 from unmask.text.train import train_wordpiece
+from unmask.train.state import RunState
 
 TINY: dict[str, Any] = {
     "vocab_size": 64,
@@ -100,13 +102,17 @@ class Step:
 
 @pytest.fixture
 def one_step(rehearse: Callable[..., Any]) -> Callable[..., Step]:
-    """The gradient of the loop's first step; takes what `rehearse` takes, and a dtype."""
+    """The gradient of a step of the loop; takes what `rehearse` takes, and a dtype.
+
+    Half of the budget is used before it, so that what moves over a run is on its way.
+    """
 
     def take(model: Model, dtype: torch.dtype, *, train: dict[str, Any], **parts: Any) -> Step:
         model.to(dtype)
         rehearsal = rehearse(
-            model=model, train={"steps": 1, **train}, optim={"clip_norm": 1e9}, **parts
+            model=model, train={"steps": 2, **train}, optim={"clip_norm": 1e9}, **parts
         )
+        rehearsal.state = RunState(global_step=1)
         rehearsal.optimizers = rehearsal.keeper.optimizers = catcher = Catcher(model)
         forwards: list[int] = []
         handle = model.register_forward_pre_hook(lambda *_: forwards.append(model.training))
@@ -152,6 +158,8 @@ class Case:
     """The scores of a model that knows the labels."""
     best: float = 1.0
     """What the task's metric is then."""
+    bf16_tolerance: float = 1e-2
+    """Largest difference of a score in bfloat16, as a share of the largest score, or of 1."""
 
     def begin(self) -> Any:
         """The task for the examples."""
@@ -251,6 +259,10 @@ def _chosen(_task: Any, examples: Sequence[Any]) -> list[Any]:
     return [20.0 * (np.arange(len(e.choices)) == e.label) for e in examples]
 
 
+_OF_TOKENS = 2e-2
+"""Of a hundred scores and more the farthest is far off: 0.017 in BERT's parts of speech, of which
+rounding the weights alone makes 0.006. It is bfloat16, which has three digits, and not the code:
+transformers' class for the same weights is off by the same 0.017, and float16 by 0.002."""
 CASES: dict[str, Case] = {
     "classification": Case("classification", {}, texts(lambda i: "abc"[i % 3]), _one_hot),
     "pairs": Case("classification", {}, texts(lambda i: "ab"[i % 2], pairs=True), _one_hot),
@@ -272,14 +284,22 @@ CASES: dict[str, Case] = {
     "regression": Case(
         "classification", {"kind": "regression"}, texts(lambda i: i / 2.0), _numbers
     ),
-    "entities": Case("tagging", {}, _tagged(_entity), _log_one_hot),
+    "entities": Case("tagging", {}, _tagged(_entity), _log_one_hot, bf16_tolerance=_OF_TOKENS),
     "entities-by-viterbi": Case(
-        "tagging", {"decoding": "viterbi", "subwords": "all"}, _tagged(_entity), _log_one_hot
+        "tagging",
+        {"decoding": "viterbi", "subwords": "all"},
+        _tagged(_entity),
+        _log_one_hot,
+        bf16_tolerance=_OF_TOKENS,
     ),
     "parts-of-speech": Case(
-        "tagging", {}, _tagged(lambda i, j: ("NOUN", "VERB", "DET")[(i + 2 * j) % 3]), _log_one_hot
+        "tagging",
+        {},
+        _tagged(lambda i, j: ("NOUN", "VERB", "DET")[(i + 2 * j) % 3]),
+        _log_one_hot,
+        bf16_tolerance=_OF_TOKENS,
     ),
-    "questions": Case("qa", {}, _questions, _spans),
+    "questions": Case("qa", {}, _questions, _spans, bf16_tolerance=_OF_TOKENS),
     "choices": Case("multiple-choice", {}, _choices, _chosen),
 }
 
@@ -339,6 +359,8 @@ def tokenizer() -> Tokenizer:
     return train_wordpiece([" ".join(WORDS)] * 4, TokenizerConfig(vocab_size=60, min_frequency=1))
 
 
+_LAST_SPECIAL, _TO_PIECES = 4, 14
+"""By which the ids of `make_sentences` become letters that begin a word and some that go on."""
 _SIZES = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -348,6 +370,9 @@ _SIZES = {
 }
 _DETECTION = {"objective": "replaced-token", "family": "electra"}
 OBJECTIVES: dict[str, dict[str, Any]] = {
+    "mlm-words": {"masking": {"unit": "word"}},
+    "mlm-spans": {"masking": {"unit": "span"}},
+    "mlm-falling": {"masking": {"rate": 0.5, "final_rate": 0.1}},
     "mlm+sop": {"sentence_order": True},
     "rtd-separate": {
         **_DETECTION,
@@ -373,7 +398,22 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     },
     "left-to-right": {"objective": "left-to-right", "family": "left-to-right"},
 }
-"""What else than masked language modelling and next sentences a recipe pretrains by."""
+"""What else than masked language modelling of tokens and next sentences a recipe pretrains by."""
+
+
+@dataclass(frozen=True)
+class _InPieces:
+    """Sentences in which words have one piece, or several."""
+
+    source: Source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def batch(self, sample_ids: np.ndarray, epochs: np.ndarray, /) -> Batch:
+        batch = self.source.batch(sample_ids, epochs)
+        ids = batch.input_ids
+        return replace(batch, input_ids=torch.where(ids > _LAST_SPECIAL, ids + _TO_PIECES, ids))
 
 
 @dataclass(frozen=True)
@@ -416,12 +456,14 @@ def make_pretraining(
                 "model": {**_SIZES, **given.get("model", {})},
             }
         )
-        bundle, objective = fresh(recipe, tokenizer), objective_of(recipe)
+        bundle, objective = fresh(recipe, tokenizer, silent), objective_of(recipe)
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for parameter in bundle.model.parameters():
                 parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
-        source = make_sentences(pairs=recipe.sentence_order, **sentences)
+        source = _InPieces(make_sentences(pairs=recipe.sentence_order, **sentences))
+        some = source.batch(np.arange(8), np.zeros(8, dtype=np.int64)).input_ids
+        assert 0.2 < tokenizer.is_continuation[some.numpy()].mean() < 0.8
         return Pretraining(
             bundle.model,
             objective.task,

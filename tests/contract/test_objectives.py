@@ -1,4 +1,4 @@
-"""The numerics contract for every objective of pretraining beside BERT's own."""
+"""The numerics contract for every objective of pretraining, and kind of masking, beside BERT's."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from unmask.data.loader import Source, Transform
 
 BATCH_SIZE = 8
 OBJECTIVES = (
+    "mlm-words",
+    "mlm-spans",
+    "mlm-falling",
     "mlm+sop",
     "rtd-separate",
     "rtd-shared",

@@ -118,18 +118,22 @@ def test_company_and_order_change_no_score(
             assert_close(one, other)
 
 
-def test_bf16_gives_nearly_the_same_scores(case: Any, family: str, begin: Any) -> None:
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+def test_half_precision_gives_nearly_the_same_scores(
+    dtype: torch.dtype, case: Any, family: str, begin: Any
+) -> None:
+    tolerance = case.bf16_tolerance if dtype is torch.bfloat16 else 1e-2
     bundle, examples = begin(case.begin(), family), case.examples()
     batch = batch_of(bundle, examples)
     task: Any = bundle.task
     with torch.no_grad():
         exact = bundle.model(batch, task)
-        half = bundle.model.bfloat16()(batch, task)
+        half = bundle.model.to(dtype)(batch, task)
 
     for name, scores in exact.items():
-        assert half[name].dtype is torch.bfloat16
-        largest = max(1.0, float(scores.abs().max()))  # bf16 has three digits
-        torch.testing.assert_close(half[name].float(), scores, rtol=0.0, atol=3e-2 * largest)
+        assert half[name].dtype is dtype
+        largest = max(1.0, float(scores.abs().max()))
+        torch.testing.assert_close(half[name].float(), scores, rtol=0.0, atol=tolerance * largest)
     found = scores_of(bundle, examples)
     assert [task.decode(e, s) for e, s in zip(examples, found, strict=True)]
 

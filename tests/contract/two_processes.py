@@ -45,6 +45,9 @@ def test_two_processes_give_the_gradient_of_one(
 @pytest.mark.parametrize(
     "objective",
     [
+        "mlm-words",
+        "mlm-spans",
+        "mlm-falling",
         "mlm+sop",
         "rtd-separate",
         "rtd-shared",

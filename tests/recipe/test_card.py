@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from unmask.checkpoint.bundle import Bundle
-from unmask.models.config import BertConfig
+from unmask.models.config import BertConfig, EncoderConfig, RobertaConfig
 from unmask.recipe.card import model_card
 from unmask.recipe.config import Pretrain
 from unmask.tasks.task import Model
@@ -14,9 +14,13 @@ from unmask.train.schedule import DEFAULT_STEPS
 
 @pytest.fixture
 def card(make_model: Callable[..., Model]) -> Callable[..., str]:
-    def make(**settings: object) -> str:
+    def make(config: EncoderConfig | None = None, **settings: object) -> str:
         bundle = Bundle(
-            model=make_model(), task=None, tokenizer=None, config=BertConfig(), folder=None
+            model=make_model(),
+            task=None,
+            tokenizer=None,
+            config=config or BertConfig(),
+            folder=None,
         )
         recipe = Pretrain.model_validate(settings)
         return model_card(recipe, bundle, {"mlm_loss": 2.5, "mlm_accuracy": 0.5}, 6.25, "loss.png")
@@ -29,6 +33,12 @@ def test_the_card_begins_with_what_model_hubs_read(card: Callable[..., str]) -> 
 
     assert lines[0] == "---"
     assert "pipeline_tag: fill-mask" in lines[1 : lines.index("---", 1)]
+
+
+def test_a_model_that_was_gone_on_with_is_tagged_by_its_own_family(
+    card: Callable[..., str],
+) -> None:
+    assert "tags: [unmask, roberta, masked-language-model]" in card(RobertaConfig())
 
 
 def test_the_card_tells_how_well_it_does_beside_the_baseline(card: Callable[..., str]) -> None:

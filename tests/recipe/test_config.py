@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from unmask.models.config import PRESETS
+from unmask.models.config import CONFIGS, PRESETS, FamilyName
 from unmask.recipe.config import Finetune, Pretrain
 from unmask.recipe.tune.config import Tune
 
@@ -32,17 +32,17 @@ def test_the_model_table_wins_over_the_dropout() -> None:
     ("settings", "message"),
     [
         (
-            {"train": {"sequence_length": 1024}},
-            "train.sequence_length is 1024, but the model has only 512 positions: "
-            "set model.max_position_embeddings",
+            {"model": {"max_position_embeddings": 64}},
+            "train.sequence_length is 128, but the model has only 64 positions: "
+            "set model.max_position_embeddings to 128",
         ),
         (
-            {"model": {"max_position_embeddings": 64}},
-            "train.sequence_length is 128, but the model has only 64 positions",
+            {"family": "roberta", "model": {"max_position_embeddings": 64}},
+            "only 62 positions: set model.max_position_embeddings to 130",
         ),
         (
             {"next_sentence": True, "model": {"type_vocab_size": 1}},
-            "next_sentence needs two segments, but the model has 1",
+            "next_sentence needs two segments, but the model has 1: set model.type_vocab_size to 2",
         ),
         ({"model": {"hidden_size": 101}}, "hidden_size 101 is not a multiple of"),
         ({"preset": "giant"}, "'tiny', 'mini', 'small'"),
@@ -117,12 +117,20 @@ def test_what_does_not_go_together_is_refused(settings: dict[str, Any], message:
         Pretrain.model_validate(settings)
 
 
-def test_a_family_without_a_head_for_pairs_refuses_them() -> None:
-    with pytest.raises(ValidationError, match="family electra has no head for pairs"):
-        Pretrain(family="electra", next_sentence=True)
-    with pytest.raises(ValidationError, match="needs two segments"):
-        Pretrain(family="distilbert", next_sentence=True)
-    Pretrain(family="albert", next_sentence=True)
+@pytest.mark.parametrize("asked", ["next_sentence", "sentence_order"])
+@pytest.mark.parametrize("family", [n for n, kind in CONFIGS.items() if not kind().is_control])
+def test_pairs_are_asked_of_families_with_a_head_for_them(family: FamilyName, asked: str) -> None:
+    settings = {"family": family, asked: True}
+    if family in ("bert", "albert"):
+        Pretrain.model_validate(settings)
+        return
+    said = f"{asked}: family {family} has no head for pairs .* that has one: bert, albert"
+    tables: list[dict[str, Any]] = [{}]
+    if "type_vocab_size" in CONFIGS[family].model_fields:  # which does not help
+        tables.append({"type_vocab_size": 2})
+    for table in tables:
+        with pytest.raises(ValidationError, match=said):
+            Pretrain.model_validate({**settings, "model": table})
 
 
 def test_mpnet_has_the_padding_that_other_tools_count_by() -> None:

@@ -14,13 +14,20 @@ from unmask.checkpoint import native
 from unmask.checkpoint.assemble import assemble, task_of
 from unmask.checkpoint.bundle import Bundle
 from unmask.cli.application import app
-from unmask.errors import UsageError
-from unmask.models.config import BertConfig, EncoderConfig, MpnetConfig, RobertaConfig
+from unmask.errors import DataError, UsageError
+from unmask.models.config import (
+    BertConfig,
+    EncoderConfig,
+    LeftToRightConfig,
+    MpnetConfig,
+    RobertaConfig,
+)
 from unmask.nn.init import initialise
 from unmask.recipe.config import Extend
 from unmask.recipe.extend import extend_model
 from unmask.text.config import TokenizerConfig
 from unmask.text.extend import costly_words, extend, words_in
+from unmask.text.kinds import word_settings
 from unmask.text.learn import train
 from unmask.text.special import MPNET
 from unmask.text.tokenizer import Tokenizer
@@ -42,10 +49,16 @@ def tokenizer_of(kind: str) -> Tokenizer:
     return train(texts, TokenizerConfig.model_validate({**given, "vocab_size": size}))
 
 
-def bundle_of(tokenizer: Tokenizer, spare: int = 0, heads: tuple[str, ...] = ("mlm",)) -> Bundle:
-    family: type[EncoderConfig] = BertConfig if tokenizer.kind == "WordPiece" else RobertaConfig
-    if tokenizer.special_tokens == MPNET:
-        family = MpnetConfig
+def bundle_of(
+    tokenizer: Tokenizer,
+    spare: int = 0,
+    heads: tuple[str, ...] = ("mlm",),
+    family: type[EncoderConfig] | None = None,
+) -> Bundle:
+    if family is None:
+        family = BertConfig if tokenizer.kind == "WordPiece" else RobertaConfig
+        if tokenizer.special_tokens == MPNET:
+            family = MpnetConfig
     config = family.model_validate(
         {**SIZES, "vocab_size": tokenizer.vocab_size + spare, "pad_token_id": tokenizer.special.pad}
     )
@@ -94,6 +107,25 @@ def test_added_words_are_one_token_and_old_tokens_keep_their_ids(kind: str) -> N
         assert spelled.replace("##", "") == token
     assert found.tokenizer.special == tokenizer.special
     assert not found.tokenizer.is_continuation[new[list(new)[-1]]]
+
+
+def test_words_that_are_tokens_already_keep_their_ids(kind: str) -> None:
+    tokenizer = tokenizer_of(kind)
+    words = list(words_in(GENERAL, tokenizer))
+    _, sizes = tokenizer.encode_words(words)
+    known = [word for word, size in zip(words, sizes.tolist(), strict=True) if size == 1]
+    assert known
+    found = extend(tokenizer, [*known, tokenizer.mask_token, "angina"])
+    assert "angina" in found.words
+    assert not set(known) & set(found.words)
+    old, new = tokenizer.vocabulary(), found.tokenizer.vocabulary()
+    assert {token: new[token] for token in old} == old
+    assert list(new.values()) == list(range(len(found.origins)))
+    assert found.tokenizer.special == tokenizer.special
+    for word in known:
+        assert found.tokenizer.encode(f"a {word}")[-1] == tokenizer.encode(f"a {word}")[-1]
+    with pytest.raises(UsageError, match="each is one already"):
+        extend(tokenizer, known)
 
 
 @pytest.mark.parametrize("spare", [0, 3, 500])
@@ -161,6 +193,74 @@ def test_a_new_vocabulary_keeps_what_is_still_there(kind: str, tmp_path: Path, t
     for token, i in both.items():
         torch.testing.assert_close(rows[i], old_rows[kept[token]])
     assert report.tokens_per_word_after < report.tokens_per_word_before
+
+
+def test_a_new_vocabulary_prepares_text_as_the_old_one(tmp_path: Path, text: Path) -> None:
+    as_given = {"lowercase": False, "strip_accents": True, "split_chinese_characters": False}
+    settings = TokenizerConfig.model_validate({**as_given, "vocab_size": 90})
+    before = train([*GENERAL * 4, "abcdefghijklmnopqrstuvwxyz"], settings)
+    native.save(bundle_of(before), tmp_path / "model")
+    extend_model(tmp_path / "model", [text], tmp_path / "new", Extend(retrain=True))
+    after = native.load(tmp_path / "new").require_tokenizer()
+    assert {"lowercase": after.lowercase, **word_settings(after.backend)} == as_given
+
+
+def lines_of_new_words(file: Path, repeats: int) -> list[str]:
+    """Each line a word of its own; one in ten of them is chosen to be held out."""
+    words = [f"angina{a}{b}" for a in "abcdefgh" for b in "abcdefgh"]
+    file.write_text("".join(f"{word}\n" for word in words * repeats))
+    return words
+
+
+def test_lines_beyond_those_that_are_held_out_are_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmask.recipe.extend._MOST_HELD_OUT", 1)
+    words = lines_of_new_words(tmp_path / "domain.txt", repeats=2)
+    native.save(bundle_of(tokenizer_of("wordpiece")), tmp_path / "model")
+    report = extend_model(
+        tmp_path / "model", [tmp_path / "domain.txt"], tmp_path / "new", Extend(min_frequency=1)
+    )
+    assert report.held_out_words == 1
+    assert len(set(words) - set(report.words_added)) == 1
+
+
+def test_records_that_cannot_be_read_are_counted_and_told(
+    tmp_path: Path, text: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"text": "a cardiologist"}\n{"text": \n')
+    native.save(bundle_of(tokenizer_of("wordpiece")), tmp_path / "model")
+    report = extend_model(tmp_path / "model", [text, bad], tmp_path / "new")
+    assert report.num_rejects == 1
+    assert "1 of 3 records cannot be read" in caplog.text
+    assert f"the first at {bad}:2" in caplog.text
+    caplog.clear()
+    bad.write_text('{"text": \n')
+    with pytest.raises(DataError, match="holds no word"):
+        extend_model(tmp_path / "model", [bad], tmp_path / "none")
+    assert "1 of 1 record cannot be read" in caplog.text
+
+
+def test_too_many_bad_records_stop_it_unless_they_are_allowed(tmp_path: Path, text: Path) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{\n" * 12)
+    native.save(bundle_of(tokenizer_of("wordpiece")), tmp_path / "model")
+    command = ["extend", str(tmp_path / "model"), str(text), str(bad)]
+    command += ["--output", str(tmp_path / "new")]
+    with pytest.raises(DataError, match=r"raise --reader\.max-reject-rate"):
+        app(command, result_action="return_value")
+    assert not (tmp_path / "new").exists()
+    app([*command, "--reader.max-reject-rate", "1"], result_action="return_value")
+    assert native.load(tmp_path / "new").tokenizer is not None
+
+
+def test_the_left_to_right_control_is_refused(tmp_path: Path, text: Path) -> None:
+    bundle = bundle_of(tokenizer_of("wordpiece"), family=LeftToRightConfig)
+    native.save(bundle, tmp_path / "model")
+    with pytest.raises(UsageError, match="left-to-right control"):
+        extend_model(tmp_path / "model", [text], tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_fine_tuned_model_is_refused(tmp_path: Path, text: Path) -> None:

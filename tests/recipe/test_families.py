@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 import unmask
 from unmask.checkpoint import native
 from unmask.errors import UsageError
+from unmask.models.config import CONFIGS
 from unmask.nn.mask_decoder import EnhancedMaskDecoder, FinalStates
 from unmask.recipe.config import Pretrain
 from unmask.recipe.pretrain import pretrain
@@ -29,8 +32,40 @@ SIZES = {
 }
 
 
+LEARNED: dict[str, dict[str, Any]] = {
+    "bert": {"kind": "wordpiece"},
+    "roberta": {"kind": "bpe", "vocab_size": 300},
+    "xlm-roberta": {"kind": "bpe", "vocab_size": 300},
+    "albert": {"kind": "unigram"},
+    "electra": {"kind": "wordpiece"},
+    "distilbert": {"kind": "wordpiece"},
+    "mpnet": {"kind": "wordpiece", "special_tokens": "mpnet"},
+    "deberta": {"kind": "bpe", "vocab_size": 300},
+    "deberta-v2": {"kind": "unigram"},
+    "modernbert": {"kind": "bpe", "vocab_size": 300},
+}
+"""A vocabulary such as each family came with."""
+OWN_SIZES: dict[str, dict[str, Any]] = {
+    "albert": {"embedding_size": 16},
+    "electra": {"embedding_size": 16},
+    # transformers has no enhanced mask decoder.
+    "deberta": {"enhanced_mask_decoder": False},
+    "deberta-v2": {"enhanced_mask_decoder": False, "position_buckets": 8},
+    "modernbert": {"local_attention": 8},
+}
+
+
 def hush(_: str) -> None:
     """Hears the run's lines and says none of them."""
+
+
+class Material(NamedTuple):
+    """What families are pretrained on."""
+
+    text: Path
+    """A folder of one file a document."""
+    tokenizer: Callable[[str], Path]
+    """The folder of a vocabulary such as a family comes with."""
 
 
 @pytest.mark.parametrize(
@@ -69,6 +104,54 @@ def test_deberta_is_trained_with_its_decoder_and_gone_on_with(
     again = native.load(tmp_path / "more").model.state_dict()
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(again[name], tensor, rtol=0, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def material(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Material:
+    """The tiny corpus' documents, and vocabularies learned from them once."""
+    folder = tmp_path_factory.mktemp("material")
+    documents = (tiny_corpus.parent / "text.txt").read_text(encoding="utf-8").split("\n\n")
+    (folder / "text").mkdir()
+    for i, document in enumerate(documents):
+        (folder / "text" / f"{i}.txt").write_text(document, encoding="utf-8")
+
+    @cache
+    def learned(family: str) -> Path:
+        config = TokenizerConfig.model_validate({"vocab_size": 120, **LEARNED[family]})
+        train(documents, config).save(folder / family)
+        return folder / family
+
+    return Material(folder / "text", learned)
+
+
+@pytest.mark.parametrize("family", [n for n, kind in CONFIGS.items() if not kind().is_control])
+def test_every_family_is_pretrained_and_fills_blanks_as_transformers_does(
+    family: str, material: Material, make_recipe: Callable[..., Pretrain], tmp_path: Path
+) -> None:
+    model: dict[str, Any] = {
+        name: size for name, size in SIZES.items() if name != "max_position_embeddings"
+    }
+    model |= {"initializer_range": 0.2, **OWN_SIZES.get(family, {})}  # so that scores differ
+    recipe = make_recipe({"steps": 2}, family=family, model=model)
+
+    result = pretrain(
+        material.text, tmp_path / "run", recipe, tokenizer=material.tokenizer(family), say=hush
+    )
+
+    engine = unmask.load(result.folder)
+    tokenizer = engine.bundle.require_tokenizer()
+    text = f"The {tokenizer.mask_token} went to the river."
+    answers = engine.predict(text, top_k=tokenizer.vocab_size)
+    ids = tokenizer.layout.single(np.array(tokenizer.encode_with_mask(text)))
+    theirs = transformers.AutoModelForMaskedLM.from_pretrained(result.folder).eval()
+    with torch.no_grad():
+        scores = theirs(input_ids=torch.tensor(ids)[None]).logits[0].softmax(-1)
+    (expected,) = scores[torch.tensor(ids) == tokenizer.require_mask()]
+    found = torch.zeros_like(expected)
+    for answer in answers:
+        found[answer["token"]] = answer["score"]
+    torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-5)
+    assert float(found.max()) > 2 * float(found.mean())
 
 
 def test_mpnet_is_pretrained_with_a_vocabulary_of_its_own(

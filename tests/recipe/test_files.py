@@ -115,7 +115,7 @@ def test_a_model_with_too_few_positions_names_the_setting(
 
     assert message_of(path, {}) == (
         f"{path}: train.sequence_length is 128, but the model has only 64 positions: "
-        "set model.max_position_embeddings."
+        "set model.max_position_embeddings to 128."
     )
 
 

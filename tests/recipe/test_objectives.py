@@ -15,11 +15,14 @@ from pydantic import ValidationError
 
 import unmask
 from unmask.checkpoint.describe import describe
+from unmask.checkpoint.doctor import examine_model
 from unmask.checkpoint.native import load
 from unmask.cli.summary import summary
+from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import Stopped, UsageError
 from unmask.recipe.config import Finetune, Pretrain
 from unmask.recipe.evaluate import evaluate
+from unmask.recipe.examples import examined
 from unmask.recipe.finetune import finetune
 from unmask.recipe.pretrain import Result, pretrain
 from unmask.recipe.result import GENERATOR_FOLDER
@@ -241,7 +244,7 @@ def objective_task(name: str) -> str:
         ({"next_sentence": True, "sentence_order": True}, "ask one"),
         ({**DETECTION, "next_sentence": True}, "next_sentence goes with objective mlm"),
         ({**CONTROL, "sentence_order": True}, "sentence_order goes with objective mlm"),
-        ({"sentence_order": True, "family": "roberta"}, "needs two segments"),
+        ({"sentence_order": True, "family": "roberta"}, "family roberta has no head for pairs"),
         ({**CONTROL, "masking": {"rate": 0.3}}, "masking is without effect"),
         ({"generator": {"embeddings": "shared"}}, "generator is for objective replaced-token"),
         ({"objective": "left-to-right"}, "does not go with family bert"),
@@ -293,6 +296,8 @@ def test_the_control_is_refused_with_the_reason(
 ) -> None:
     folder = trained("left-to-right").folder
     rows = [("The cat went.", "a"), ("The dog went.", "b")] * 4
+    labelled = tmp_path / "rows.tsv"
+    labelled.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
     asks: list[Callable[[], Any]] = [
         lambda: unmask.load(folder),
         lambda: evaluate(folder, tiny_corpus),
@@ -300,6 +305,8 @@ def test_the_control_is_refused_with_the_reason(
         lambda: pretrain(tiny_corpus, tmp_path / "on", make_recipe(), model=folder, say=hush),
         lambda: unmask.TextClassifier(str(folder)).fit(*zip(*rows, strict=True)),
         lambda: unmask.TextClassifier.load(folder),
+        lambda: examine_model(folder),
+        lambda: examined("classification", labelled, [], LabelledConfig(), folder),
     ]
     for ask in asks:
         with pytest.raises(UsageError, match="does not generate text"):

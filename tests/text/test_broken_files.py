@@ -10,7 +10,7 @@ import pytest
 
 from unmask.errors import DataError
 from unmask.text import sentencepiece_model
-from unmask.text.sentencepiece_model import read_model
+from unmask.text.sentencepiece_model import parse_model, read_model
 from unmask.text.tokenizer import Tokenizer
 
 from .families import FAMILIES
@@ -34,6 +34,10 @@ def roberta(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def model() -> bytes:
     return small_model()
+
+
+TAIL = b"\x12\x00\x1a\x00"
+"""The settings of trainer and normaliser, of which none is given."""
 
 
 def change(file: Path, **entries: object) -> None:
@@ -132,6 +136,29 @@ def test_a_cut_sentencepiece_model_is_refused(tmp_path: Path, model: bytes, shar
     assert "cut or damaged" in message or "not a tokenizer" in message or "lacks" in message
 
 
+def test_a_sentencepiece_model_that_lacks_any_bytes_is_refused() -> None:
+    whole = small_model(normalization_rule_name="identity")
+    for size in range(len(whole)):
+        with pytest.raises(DataError, match="no whole SentencePiece model"):
+            parse_model(whole[:size], "spm.model")
+    assert len(parse_model(whole, "spm.model").pieces) > 100
+
+
+def test_a_sentencepiece_model_without_its_normaliser_is_refused(
+    tmp_path: Path, model: bytes
+) -> None:
+    within = model.index(b"nmt_nfkc")
+    for size in range(within - 10, within):
+        (tmp_path / "spm.model").write_bytes(model[:size])
+        assert "cut or damaged" in fault(tmp_path)
+
+
+def test_a_model_trimmed_by_hand_may_keep_its_old_vocab_size() -> None:
+    trainer_of_100 = b"\x12\x02\x20\x64"
+    model = parse_model(b"\x0a\x05\x0a\x03abc" + trainer_of_100 + b"\x1a\x00", "spm.model")
+    assert [piece.text for piece in model.pieces] == ["abc"]
+
+
 def test_a_damaged_sentencepiece_model_never_crashes(tmp_path: Path, model: bytes) -> None:
     generator = random.Random(0)
     file = tmp_path / "sentencepiece.bpe.model"
@@ -160,12 +187,12 @@ def test_a_pickle_or_a_huge_file_is_no_model(
 
 
 def test_a_model_of_another_kind_is_named(tmp_path: Path) -> None:
-    (tmp_path / "spiece.model").write_bytes(b"\x0a\x05\x0a\x03abc\x12\x02\x18\x02")
+    (tmp_path / "spiece.model").write_bytes(b"\x0a\x05\x0a\x03abc\x12\x02\x18\x02\x1a\x00")
     assert "kind BPE; expected Unigram" in fault(tmp_path)
 
 
 def test_a_piece_that_stands_twice_is_named(tmp_path: Path) -> None:
-    (tmp_path / "spiece.model").write_bytes(b"\x0a\x05\x0a\x03abc" * 2)
+    (tmp_path / "spiece.model").write_bytes(b"\x0a\x05\x0a\x03abc" * 2 + TAIL)
     assert "piece `abc` has the ids 0 and 1" in fault(tmp_path)
 
 

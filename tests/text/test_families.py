@@ -13,14 +13,32 @@ import numpy as np
 import pytest
 import sentencepiece
 import transformers
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from unmask.text.tokenizer import Tokenizer
 
-from .families import FAMILIES, deberta_v2, deberta_v2_normalised, texts, xlm_roberta
+from .families import (
+    FAMILIES,
+    GLUE,
+    ODD,
+    SYLLABLES,
+    deberta_v2,
+    deberta_v2_normalised,
+    texts,
+    xlm_roberta,
+)
 
 OWN_PAIRS = {"deberta": "[CLS] a [SEP] b [SEP]"}
 """Where transformers' class puts two separators between texts, and the published model one."""
+
+MARKS = ["▁", "Ġ", "##", "\0", "\x85", "\u2028", "\u3000", "\u0301", "\ufffd", "``", "İ", "ẞ"]
+"""Of pieces and of white space, and what normalising makes longer or drops."""
+PARTS = st.lists(
+    st.text(max_size=8) | st.sampled_from([*SYLLABLES, *ODD, *GLUE, *MARKS]), max_size=8
+)
+"""Of a text: any characters, and what the vocabularies were learned from."""
 
 
 @pytest.fixture(params=list(FAMILIES))
@@ -31,15 +49,21 @@ def family(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     return request.param, folder
 
 
+@pytest.fixture(
+    scope="module", params=["bert", "roberta", "modernbert", "albert", "xlm-roberta", "deberta-v2"]
+)
+def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Tokenizer, Any]:
+    """Our tokenizer of a family's files and transformers'."""
+    folder = tmp_path_factory.mktemp(request.param)
+    FAMILIES[request.param][1](folder)
+    return Tokenizer.load(folder), AutoTokenizer.from_pretrained(folder)
+
+
 def assert_equal(ours: Tokenizer, theirs: Any, pair: str | None = None) -> None:
     for text in texts(1, 150):
-        expected = theirs(text, return_offsets_mapping=True, add_special_tokens=False)
-        found = ours.encode_with_offsets(text)
-        assert found.ids == expected["input_ids"], text
-        assert found.offsets == [tuple(place) for place in expected["offset_mapping"]], text
-        assert ours.encode(text) == ours.encode_bulk([text])[0].tolist() == found.ids
-        if found.ids:
-            assert ours.decode(found.ids) == theirs.decode(found.ids, skip_special_tokens=True)
+        assert_equal_in(text, ours, theirs)
     first, second = ours.encode("kelmor the"), ours.encode("The and")
     assert ours.layout.single(first).tolist() == theirs("kelmor the")["input_ids"]
     whole = ours.layout.pair(ours.encode("a"), ours.encode("b"))
@@ -52,6 +76,16 @@ def assert_equal(ours: Tokenizer, theirs: Any, pair: str | None = None) -> None:
     roles = [special.pad, special.unk, special.cls, special.sep, special.mask]
     assert roles == [getattr(theirs, f"{role}_token_id") for role in vars(ours.special_tokens)]
     assert ours.vocab_size == len(theirs)
+
+
+def assert_equal_in(text: str, ours: Tokenizer, theirs: Any) -> None:
+    expected = theirs(text, return_offsets_mapping=True, add_special_tokens=False)
+    found = ours.encode_with_offsets(text)
+    assert found.ids == expected["input_ids"], text
+    assert found.offsets == [tuple(place) for place in expected["offset_mapping"]], text
+    assert ours.encode(text) == ours.encode_bulk([text])[0].tolist() == found.ids
+    if found.ids:
+        assert ours.decode(found.ids) == theirs.decode(found.ids, skip_special_tokens=True)
 
 
 def assert_equal_masks(ours: Tokenizer, theirs: Any) -> None:
@@ -68,6 +102,19 @@ def test_the_familys_files_give_the_ids_of_transformers(family: tuple[str, Path]
     assert_equal(ours, theirs, OWN_PAIRS.get(name))
     if name != "deberta":  # whose class leaves the blank before a mask, where no file says so
         assert_equal_masks(ours, theirs)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(parts=PARTS)
+def test_any_text_gives_the_ids_and_places_of_transformers(
+    both: tuple[Tokenizer, Any], parts: list[str]
+) -> None:
+    ours, theirs = both
+    text, masked = "".join(parts), ours.mask_token.join(parts)
+    # Where a text has them, transformers takes them for its own, and here they stay text.
+    assume(not any(token in text for token in ours.special_tokens.all()))
+    assert_equal_in(text, ours, theirs)
+    assert ours.encode_with_mask(masked) == theirs(masked, add_special_tokens=False)["input_ids"]
 
 
 def test_transformers_reads_what_is_saved(family: tuple[str, Path], tmp_path: Path) -> None:
@@ -175,7 +222,7 @@ def test_albert_splits_a_comma_from_a_number(tmp_path: Path) -> None:
     special += [piece(text, 0, 3) for text in ("[CLS]", "[SEP]", "[MASK]")]
     learned = [piece(text, -1, 1) for text in ("▁1", "2", "2,", ",", "▁a,", "▁")]
     trainer = field(2, b"\xc0\x02\x01")  # unk_id 1
-    (tmp_path / "spiece.model").write_bytes(b"".join([*special, *learned, trainer]))
+    (tmp_path / "spiece.model").write_bytes(b"".join([*special, *learned, trainer, field(3, b"")]))
     ours = Tokenizer.load(tmp_path)
     tokens = [ours.id_to_token(i) for i in ours.encode("12, a,")]
     assert tokens == ["▁1", "2", ",", "▁a,"]

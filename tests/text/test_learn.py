@@ -138,6 +138,11 @@ def test_too_small_a_vocabulary_and_no_word_are_named(kind: str) -> None:
         train(["", " \n"], settings(kind))
 
 
+def test_an_alphabet_that_spells_no_word_is_named() -> None:
+    with pytest.raises(UsageError, match=r"limit_alphabet: 1 keeps .* 2 distinct words"):
+        train(["ab cd"], settings("unigram", limit_alphabet=1))
+
+
 def test_a_text_that_allows_fewer_entries_says_so(
     kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from unmask.models.config import EncoderConfig
+from unmask.models.config import AlbertConfig, BertConfig, EncoderConfig
 from unmask.models.families import family_of
+from unmask.nn.embedding import OneSegment
 from unmask.tasks.heads import Classifier, PooledClassifier, SpanHead
 from unmask.tasks.masked_lm import MaskedLM, NextSentenceHead
 from unmask.tasks.task import Model, Task
@@ -27,6 +28,7 @@ def assemble(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0
     """
     family = family_of(config)
     encoder = family.build(config)
+    _share_one_segment(encoder.embedding)
     built: dict[str, nn.Module] = {}
     if "mlm" in heads:
         built["mlm"] = family.build_mlm_head(config, encoder)
@@ -63,9 +65,31 @@ def outline(config: EncoderConfig, heads: Collection[str], num_outputs: int = 0)
         return assemble(config, heads, num_outputs)
 
 
-def task_of(heads: Collection[str]) -> Task | None:
-    """The pretraining task that these heads were trained for, None for `FINE_TUNED` ones."""
-    return MaskedLM(next_sentence="nsp" in heads) if "mlm" in heads else None
+def task_of(heads: Collection[str], family: type[EncoderConfig] = BertConfig) -> Task | None:
+    """The pretraining task that these heads of a family were published for, None for `FINE_TUNED`
+    ones."""
+    if "mlm" not in heads:
+        return None
+    term = pair_term_of(family) if "nsp" in heads else None
+    return MaskedLM(next_sentence=term == "nsp", sentence_order=term == "sop")
+
+
+def pair_term_of(family: type[EncoderConfig]) -> Literal["nsp", "sop"]:
+    """What a family's head for pairs was published to tell: ALBERT's the order of two segments
+    (Lan et al. 2020, section 3.1), BERT's whether the second follows."""
+    return "sop" if issubclass(family, AlbertConfig) else "nsp"
+
+
+def _share_one_segment(embedding: nn.Module) -> None:
+    """A table of one segment is read by all, as RoBERTa's is: the separator tells pairs apart.
+
+    transformers fails there, on any pair whose second text is of segment 1.
+    """
+    segments = dict(embedding.named_children()).get("segments")
+    if isinstance(segments, nn.Embedding) and segments.num_embeddings == 1:
+        shared = OneSegment(1, segments.embedding_dim)
+        shared.weight = segments.weight
+        embedding.segments = shared
 
 
 class _Uninitialised(TorchFunctionMode):

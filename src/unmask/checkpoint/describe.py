@@ -71,12 +71,13 @@ def presets() -> dict[str, dict[str, int]]:
 def parameter_table(model: Model) -> dict[str, int]:
     """Parameters by part, in the order of the computation; shared ones count where they first are.
 
-    The sum is the model's number of parameters as transformers counts it.
+    The sum is the model's number of parameters as transformers counts it, but for the mask decoder,
+    which it leaves out.
     """
     parts: list[tuple[str, nn.Module]] = [("embedding", model.encoder.embedding)]
     parts += [("context", model.encoder.context)]
     parts += [(f"block {i}", block) for i, block in enumerate(model.encoder.blocks)]
-    parts += [("final norm", model.encoder.final_norm)]
+    parts += [("final norm", model.encoder.final_norm), ("mask decoder", model.decoder)]
     parts += [(f"head {name}", head) for name, head in model.heads.items()]
     counted: set[int] = set()
     table: dict[str, int] = {}

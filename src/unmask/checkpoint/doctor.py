@@ -28,7 +28,7 @@ def examine_model(model: Path | str) -> list[Finding]:
     """Findings about a model folder, errors first; one that cannot be loaded gives only why.
 
     Raises:
-        UsageError: There is no such folder.
+        UsageError: There is no such folder, or it is the left-to-right control of an experiment.
     """
     folder = locate(model)
     try:
@@ -38,6 +38,7 @@ def examine_model(model: Path | str) -> list[Finding]:
         made_by = read_provenance(folder) or {}
     except DataError as error:
         return [_unloadable(folder, error)]
+    bundle.refuse_control()
     findings = [
         *_about_weights(folder, bundle),
         *_about_heads(bundle),

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson
+from unmask.data.config import ReaderConfig
 from unmask.recipe.config import Extend
 
 _SHOWN = 12
@@ -19,6 +20,7 @@ def extend(
     *text: Annotated[Path, Parameter(required=True)],
     output: Path,
     settings: Annotated[Extend, Parameter(name="*")] = Extend(),
+    reader: ReaderConfig = ReaderConfig(),
     json: AsJson = False,
 ) -> None:
     """Makes a pretrained model read a domain's words in fewer tokens.
@@ -35,7 +37,7 @@ def extend(
     from unmask.recipe.extend import extend_model
     from unmask.terminal import show
 
-    found = extend_model(model, list(text), output, settings)
+    found = extend_model(model, list(text), output, settings, reader)
     words = ", ".join(found.words_added[:_SHOWN])
     rows = [
         ("vocabulary", f"{found.old_vocab_size:,} before, {found.vocab_size:,} now"),
@@ -46,6 +48,7 @@ def extend(
             f"over {found.held_out_words:,} held-out words",
         ),
         ("unknown", f"{found.unknown_rate_before:.2%} before, {found.unknown_rate_after:.2%} now"),
+        ("rejects", f"{found.num_rejects:,}"),
         ("model", found.model),
     ]
     show(found.as_dict(), rows, as_json=json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle, refuse_control
 from unmask.checkpoint.huggingface.configuration import read_config
 from unmask.checkpoint.transfer import with_head
+from unmask.data.windows import Window
 from unmask.errors import UsageError
 from unmask.models.config import EncoderConfig
 from unmask.nn.dropout import Dropout
@@ -85,6 +87,12 @@ def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say
     if recipe.freeze is not None:
         _warn_of_frozen(recipe.freeze, freeze(start.model, recipe.freeze), start.model)
     return replace(base, model=start.model.train(), task=task, config=config, folder=None)
+
+
+def segments_shared(config: EncoderConfig, windows: Sequence[Window]) -> bool:
+    """Whether pairs are read in one segment by a model whose family usually has more."""
+    is_one = config.num_segments == 1 < type(config)().num_segments
+    return is_one and any(window.num_first < len(window.input_ids) for window in windows)
 
 
 def _warn_of_frozen(what: str, num_frozen: int, model: Model) -> None:

@@ -31,7 +31,7 @@ def model_card(
             "---",
             "library_name: transformers",
             *(["pipeline_tag: fill-mask"] if recipe.objective == "mlm" else []),
-            f"tags: [unmask, {recipe.family}, {_TAGS[recipe.objective]}]",
+            f"tags: [unmask, {family_name(bundle.config)}, {_TAGS[recipe.objective]}]",
             "---",
             "",
             f"# A {made}{_kind(bundle)} of {size / 1e6:.1f}M parameters",

@@ -156,7 +156,7 @@ def examined(
     """What is wrong or unwise about labelled examples; a model's limit and vocabulary count too.
 
     Raises:
-        UsageError: A file is named twice.
+        UsageError: A file is named twice, or the model is an experiment's control.
         DataError: No example in a file, or one that cannot be read at all.
     """
     _refuse_repeats((train, *others))
@@ -171,6 +171,8 @@ def examined(
     learned = read_all(train)
     held_out = {str(path): read_all(path) for path in others}
     bundle = None if model is None else native.load(model)
+    if bundle is not None:
+        bundle.refuse_control()
     tokenizer = None if bundle is None else bundle.require_tokenizer()
     longest = None if bundle is None else bundle.max_length
     return found + examine(learned, held_out, tokenizer, longest)

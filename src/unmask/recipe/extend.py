@@ -17,7 +17,7 @@ from unmask.errors import DataError, UsageError
 from unmask.recipe.config import Extend
 from unmask.text.config import TokenizerConfig
 from unmask.text.extend import Extension, costly_words, extend, origins_of, words_in
-from unmask.text.kinds import Kind, family_settings
+from unmask.text.kinds import Kind, family_settings, word_settings
 from unmask.text.learn import train
 from unmask.text.special import ALBERT, MPNET, ROBERTA, SpecialTokens
 from unmask.text.tokenizer import Tokenizer
@@ -25,6 +25,7 @@ from unmask.text.tokenizer import Tokenizer
 _HELD_OUT = 10
 """One line in so many is measured on, and not learned from."""
 _MOST_HELD_OUT = 20_000
+"""Lines; of a larger text the rest is learned from."""
 _LEARNED: dict[tuple[Kind, SpecialTokens], dict[str, str]] = {
     ("WordPiece", SpecialTokens()): {"kind": "wordpiece"},
     ("WordPiece", MPNET): {"kind": "wordpiece", "special_tokens": "mpnet"},
@@ -52,6 +53,8 @@ class Extended:
     unknown_rate_before: float
     """Unknown tokens, of all."""
     unknown_rate_after: float
+    num_rejects: int
+    """Records of the text that could not be read; a warning names the first."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -63,6 +66,7 @@ def extend_model(
     texts: Sequence[Path | str],
     output: Path | str,
     settings: Extend | None = None,
+    reader: ReaderConfig | None = None,
 ) -> Extended:
     """Writes the model with a vocabulary for these texts to `output`.
 
@@ -71,15 +75,18 @@ def extend_model(
     the model is not worse at first sight and better after pretraining on the domain.
 
     Raises:
-        UsageError: A fine-tuned model, no words to add, or settings that exclude each other.
-        DataError: A model without tokenizer, or too little text.
+        UsageError: A fine-tuned model, the left-to-right control, no words to add, or a kind of
+            vocabulary that is not learned anew.
+        DataError: A model without tokenizer, too little text, or too many rejects.
         MachineError: The output cannot be written.
     """
-    settings = settings or Extend()
+    settings, reader = settings or Extend(), reader or ReaderConfig()
     bundle = native.load(model)
+    bundle.refuse_control()
     before = bundle.require_tokenizer()
     held_out: list[str] = []
-    lines = _learned_from(texts, held_out)
+    rejects = Rejects(reader.max_reject_rate)
+    lines = _learned_from(texts, reader, rejects, held_out)
     found = _retrained(before, lines, settings) if settings.retrain else _grown(
         before, lines, settings
     )  # fmt: skip
@@ -105,6 +112,7 @@ def extend_model(
         tokens_per_word_after=new_rate,
         unknown_rate_before=old_unknown,
         unknown_rate_after=new_unknown,
+        num_rejects=len(rejects),
     )
 
 
@@ -133,12 +141,7 @@ def _retrained(before: Tokenizer, lines: Iterable[str], settings: Extend) -> Ext
         )
     given: dict[str, Any] = {**like, "vocab_size": settings.vocab_size or before.vocab_size}
     if before.kind == "WordPiece":
-        normalizer = before.backend.normalizer
-        given |= {
-            "lowercase": before.lowercase,
-            "strip_accents": getattr(normalizer, "strip_accents", None),
-            "split_chinese_characters": getattr(normalizer, "handle_chinese_chars", True),
-        }
+        given |= {"lowercase": before.lowercase, **word_settings(before.backend)}
     elif before.kind == "Unigram":
         keeps = family_settings(before.backend)["keep_accents"]
         given |= {"lowercase": before.lowercase, "strip_accents": not keeps}
@@ -150,20 +153,22 @@ def _retrained(before: Tokenizer, lines: Iterable[str], settings: Extend) -> Ext
     return Extension(learned, origins_of(before, learned), fresh)
 
 
-def _learned_from(texts: Sequence[Path | str], held_out: list[str]) -> Iterator[str]:
+def _learned_from(
+    texts: Sequence[Path | str], reader: ReaderConfig, rejects: Rejects, held_out: list[str]
+) -> Iterator[str]:
     """The lines to learn from; the others, chosen by what they say, go to `held_out`."""
-    reader = ReaderConfig()
-    rejects = Rejects(reader.max_reject_rate)
-    with rejects:
-        for document in read(texts, reader, rejects):
-            for line in document.split("\n"):
-                if not line.strip():
-                    continue
-                is_chosen = zlib.crc32(line.encode()) % _HELD_OUT == 0
-                if is_chosen and len(held_out) < _MOST_HELD_OUT:
-                    held_out.append(line)
-                elif not is_chosen:
-                    yield line
+    measured_on: set[str] = set()
+    for document in read(texts, reader, rejects):
+        for line in document.split("\n"):
+            if not line.strip():
+                continue
+            is_chosen = zlib.crc32(line.encode()) % _HELD_OUT == 0
+            if is_chosen and len(held_out) < _MOST_HELD_OUT:
+                held_out.append(line)
+                measured_on.add(line)
+            elif line not in measured_on:  # a repeat of one beyond the limit teaches nothing
+                yield line
+    rejects.warn_of_first(", ".join(map(str, texts)))
 
 
 def _measured(tokenizer: Tokenizer, lines: Sequence[str], num_words: int) -> tuple[float, float]:

@@ -5,47 +5,39 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from unmask.checkpoint import native
-from unmask.checkpoint.assemble import assemble
-from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.assemble import assemble, pair_term_of
+from unmask.checkpoint.bundle import Bundle, refuse_control
+from unmask.checkpoint.huggingface.configuration import read_config
 from unmask.errors import UsageError
-from unmask.models.config import MPNET_PADDING, EncoderConfig
+from unmask.models.config import EncoderConfig, family_name
 from unmask.nn.borrowed import BorrowedTokens
 from unmask.nn.init import initialise, look_at_neighbours
 from unmask.recipe.config import Pretrain
+from unmask.recipe.files import explain
 from unmask.recipe.objectives import objective_of
+from unmask.recipe.settings.pretraining import families_for_pairs
 from unmask.recipe.together import Say
+from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.replaced_token import GeneratorAndDiscriminator
 from unmask.tasks.task import Model
 from unmask.text.tokenizer import Tokenizer
 
-_KEPT = {"mlm": "masked language model", "nsp": "next sentence prediction"}
-"""Heads of a model that pretraining goes on with, and what they are called."""
+_PAIRS = {"nsp": "next sentence prediction", "sop": "sentence order prediction"}
+"""What the questions about pairs of segments are called, by the terms of their losses."""
 
 
-def fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
+def fresh(recipe: Pretrain, tokenizer: Tokenizer, say: Say) -> Bundle:
     """A model with initial weights that depend on the seed alone.
 
     Raises:
-        UsageError: A vocabulary smaller than the tokenizer's, or a padding token that the family
-            cannot have.
+        UsageError: A vocabulary smaller than the tokenizer's, a padding token that the family
+            cannot have, or longer sequences than the model reads beside it.
     """
-    pad = tokenizer.special.pad
-    if recipe.family == "mpnet" and pad != MPNET_PADDING:
-        raise UsageError(
-            f"family mpnet: the corpus' tokenizer has padding of id {pad}, but MPNet counts "
-            f"positions by a padding token of id {MPNET_PADDING} in every other tool: learn a "
-            "vocabulary by `unmask tokenizer --special-tokens mpnet`, or take family roberta, "
-            "which counts by its own."
-        )
-    config = recipe.encoder(tokenizer.vocab_size, pad)
-    if config.vocab_size < tokenizer.vocab_size:
-        raise UsageError(
-            f"model.vocab_size is {config.vocab_size}, but the corpus' tokenizer has "
-            f"{tokenizer.vocab_size} entries: leave it out, or set at least that many"
-        )
+    config = _config(recipe, tokenizer, say)
     model = assemble(config, objective_of(recipe).heads)
     generator = torch.Generator().manual_seed(recipe.train.seed)
     initialise(model, config.initializer_range, generator)
@@ -60,6 +52,36 @@ def fresh(recipe: Pretrain, tokenizer: Tokenizer) -> Bundle:
         config=config,
         folder=None,
     )
+
+
+def _config(recipe: Pretrain, tokenizer: Tokenizer, say: Say) -> EncoderConfig:
+    """The numbers of a fresh model for this tokenizer."""
+    pad = tokenizer.special.pad
+    try:
+        config = recipe.encoder(tokenizer.vocab_size, pad)
+    except ValidationError as error:
+        place = (
+            f"family {recipe.family}, for the corpus' tokenizer of {tokenizer.vocab_size:,} "
+            f"entries with padding of id {pad}"
+        )
+        raise UsageError(
+            f"{explain(error, place, Pretrain, {})} `unmask tokenizer --special-tokens mpnet` and "
+            "`--kind bpe` learn vocabularies whose padding has id 1, as MPNet's and RoBERTa's has."
+        ) from error
+    if config.vocab_size < tokenizer.vocab_size:
+        raise UsageError(
+            f"model.vocab_size is {config.vocab_size}, but the corpus' tokenizer has "
+            f"{tokenizer.vocab_size} entries: leave it out, or set at least that many"
+        )
+    recipe.require_positions(config)
+    rows, usual = config.max_position_embeddings, recipe.encoder(tokenizer.vocab_size)
+    if rows > usual.max_position_embeddings:
+        unread = rows - config.max_length
+        say(
+            f"family {recipe.family} counts positions from the padding's id, which is {pad}: the "
+            f"table of positions has {rows:,} rows, of which the first {unread:,} are never read"
+        )
+    return config
 
 
 def _with_generator(
@@ -79,19 +101,55 @@ def _with_generator(
     return GeneratorAndDiscriminator(made, discriminator)
 
 
-def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer, say: Say) -> Bundle:
-    """A pretrained model's encoder and heads; a head that it lacks begins afresh, which is said.
+def fitted(recipe: Pretrain, model: Path | str) -> Pretrain:
+    """The recipe as this model can be gone on with; its small files tell, before a corpus is read.
 
-    The recipe says dropout, where it is set, and nothing else of the architecture.
+    Where the length of sequences is not set, they are no longer than the model reads.
 
     Raises:
-        UsageError: The corpus was prepared with another tokenizer than the model's, or the
-            objective is not one that goes on.
+        UsageError: The objective is not one that goes on, or asks for pairs, which the model
+            cannot judge, or the sequences are longer than it reads.
+        DataError: A folder that holds no model.
     """
     if recipe.objective != "mlm":
         raise UsageError(f"objective {recipe.objective}: begins afresh; leave out --model.")
+    folder = native.locate(model)
+    config = read_config(folder)[1]
+    refuse_control(config, str(folder))
+    asked = "next_sentence" if recipe.next_sentence else "sentence_order"
+    if getattr(recipe, asked) and not config.judges_pairs:
+        family, able = family_name(config), families_for_pairs()
+        why = "one segment" if family in able else f"no head for pairs, being of family {family}"
+        raise UsageError(
+            f"{folder}: has {why}, but {asked} needs two segments and a head that judges them; "
+            f"leave it out (--{asked.replace('_', '-')}), or go on with a model of two segments "
+            f"and of family {' or '.join(able)}."
+        )
+    train, longest = recipe.train, config.max_length
+    if train.sequence_length <= longest:
+        return recipe
+    for name in ("sequence_length", "initial_sequence_length"):
+        length = getattr(train, name)
+        if name in train.model_fields_set and (length or 0) > longest:
+            raise UsageError(
+                f"train.{name} is {length}, but {folder} reads {longest} tokens at most: leave it "
+                f"out (--train.{name.replace('_', '-')}), or set no more."
+            )
+    return recipe.model_copy(
+        update={"train": train.model_copy(update={"sequence_length": longest})}
+    )
+
+
+def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer, say: Say) -> Bundle:
+    """A pretrained model's encoder and heads; a head that it lacks begins afresh, which is said.
+
+    The recipe, which is `fitted` to the model, says dropout, where it is set, and nothing else of
+    the architecture.
+
+    Raises:
+        UsageError: The corpus was prepared with another tokenizer than the model's.
+    """
     base = native.load(model)
-    base.refuse_control()
     if base.require_tokenizer().sha256 != tokenizer.sha256:
         raise UsageError(
             f"{model}: was trained with another tokenizer than the corpus was prepared with; "
@@ -102,15 +160,15 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer, say: Say
         config = config.with_dropout(recipe.dropout)
     heads = objective_of(recipe).heads
     pooler = {"pooler"} & set(base.model.heads) if "nsp" not in heads else set()
-    started = assemble(config, objective_of(recipe).heads | pooler)
+    started = assemble(config, heads | pooler)
     generator = torch.Generator().manual_seed(recipe.train.seed)
     initialise(started, config.initializer_range, generator)
     started.encoder.load_state_dict(base.model.encoder.state_dict())
-    for name, called in _KEPT.items():
-        if name in base.model.heads and name in started.heads:
+    for name in sorted(heads):
+        if (lacking := _lacking(recipe, base, name)) is None:
             started.heads[name].load_state_dict(base.model.heads[name].state_dict())
-        elif name in started.heads:
-            say(f"the model has no {called} head: it starts with fresh weights")
+        else:
+            say(f"{lacking} starts with fresh weights")
     if "mlm" in base.model.heads:
         started.decoder.load_state_dict(base.model.decoder.state_dict())
     for name in pooler:  # which this does not train, and fine-tuning may go on with
@@ -123,3 +181,15 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer, say: Say
         config=config,
         folder=base.folder,
     )
+
+
+def _lacking(recipe: Pretrain, base: Bundle, head: str) -> str | None:
+    """What to say of a head that the model does not have for this recipe; None if it has it."""
+    asked = _PAIRS["sop" if recipe.sentence_order else "nsp"]
+    if head not in base.model.heads:
+        return f"the model has no {'masked language model' if head == 'mlm' else asked} head: it"
+    known = base.task.pair_term if isinstance(base.task, MaskedLM) else None
+    learned = _PAIRS[known or pair_term_of(type(base.config))]
+    if head == "mlm" or learned == asked:
+        return None
+    return f"the model's head for pairs learned {learned}: that for {asked}"

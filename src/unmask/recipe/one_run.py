@@ -11,7 +11,7 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.runs import checkpoints
 from unmask.data.windows import WindowSource
 from unmask.errors import UsageError
-from unmask.recipe.beginning import begin, introduction, load, resolved
+from unmask.recipe.beginning import begin, introduction, load, resolved, segments_shared
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
 from unmask.recipe.hearing import Listen, ListeningLog
@@ -63,7 +63,10 @@ def train_once(
     bundle = begin(recipe, base, task, say)
     tokenizer, longest = bundle.require_tokenizer(), bundle.max_length
     encoded = task.encode(examples.train, tokenizer, longest)
-    source = WindowSource([window for windows in encoded for window in windows])
+    every = [window for windows in encoded for window in windows]
+    source = WindowSource(every)
+    if segments_shared(bundle.config, every):
+        say("the model has one segment: the separator alone tells it where a second text begins")
     recipe = resolved(recipe, bundle.config, len(source))
 
     def judged(some: list[Any]) -> list[Any]:

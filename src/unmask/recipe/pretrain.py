@@ -17,7 +17,7 @@ from unmask.errors import UsageError
 from unmask.recipe import files
 from unmask.recipe.config import Pretrain
 from unmask.recipe.identity import settings_of, weights_sha256
-from unmask.recipe.initial import fresh, going_on
+from unmask.recipe.initial import fitted, fresh, going_on
 from unmask.recipe.keeper import RunKeeper, require_new
 from unmask.recipe.material import open_corpus, training_data
 from unmask.recipe.objectives import objective_of
@@ -86,6 +86,10 @@ def carried_out(
     say: Say | None,
 ) -> Result:
     """As `pretrain`; `warning` is what is said in the end, if anything."""
+    if model is not None:
+        recipe = fitted(recipe, model)
+    else:
+        recipe.require_positions(recipe.encoder(vocab_size=1))
     paths = [corpus] if isinstance(corpus, str | Path) else corpus
     run = Path(output)
     with world(recipe.train.device) as here:
@@ -98,7 +102,10 @@ def carried_out(
         vocabulary = None if tokenizer is None else Path(tokenizer)
         shards = open_corpus(list(map(Path, paths)), vocabulary, run, here, say)
         pieces = Tokenizer.load(shards.tokenizer_folder)
-        bundle = fresh(recipe, pieces) if model is None else going_on(recipe, model, pieces, say)
+        if model is None:
+            bundle = fresh(recipe, pieces, say)
+        else:
+            bundle = going_on(recipe, model, pieces, say)
         data, held_out = training_data(recipe, shards, pieces)
         for line in introduction(recipe, bundle, data, held_out, here):
             say(line)

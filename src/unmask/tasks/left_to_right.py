@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unmask.batch import IGNORED, Batch
+from unmask.tasks.losses import widened
 from unmask.tasks.task import Outputs, Term
 
 _TERM = "next"
@@ -52,11 +53,25 @@ class LeftToRight:
         return {_TERM: float((batch.labels[_TERM] != IGNORED).sum())}
 
     def loss(self, outputs: Outputs, batch: Batch) -> list[Term]:
-        """The summed cross-entropy in nats."""
-        logits = outputs[_TERM]
-        wide = logits if logits.dtype == torch.float64 else logits.float()
+        """The summed cross-entropy in nats of the tokens that have one before them.
+
+        Other names: causal or autoregressive language modelling loss, next-token loss. Formula:
+        -sum over t of log p(token_t+1 | token_1 ... token_t); its mean is the log of perplexity.
+        Neighbour: `MaskedLM.loss`, which asks for picked tokens alone and sees both sides of them,
+        so that the two losses do not compare.
+
+        Worked example, one sequence whose second token got probability 1/4 and whose third 3/4:
+
+        >>> from unmask.batch import pack
+        >>> batch = next_tokens(pack([[0, 0, 1]]), np.zeros(1, dtype=np.int64))
+        >>> scores = torch.tensor([[0.25, 0.75], [0.25, 0.75]]).log()
+        >>> (term,) = LeftToRight().loss({"next": scores}, batch)
+        >>> round(term.total.exp().item(), 4)
+        5.3333
+        """
         labels = batch.labels[_TERM][self.rows(batch)]
-        return [Term(_TERM, 1.0, functional.cross_entropy(wide, labels, reduction="sum"))]
+        total = functional.cross_entropy(widened(outputs[_TERM]), labels, reduction="sum")
+        return [Term(_TERM, 1.0, total)]
 
     def hits(self, outputs: Outputs, batch: Batch) -> dict[str, int]:
         """How often the highest score is the successor's."""

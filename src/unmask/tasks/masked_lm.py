@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from unmask.batch import IGNORED, Batch
 from unmask.nn.linear import Linear
+from unmask.tasks.losses import widened
 from unmask.tasks.task import Outputs, Term
 
 
@@ -118,6 +119,5 @@ class MaskedLM:
 
 
 def _summed(logits: Tensor, labels: Tensor) -> Tensor:
-    """() in fp32: half precision cannot hold a sum over thousands of positions."""
-    wide = logits if logits.dtype == torch.float64 else logits.float()
-    return functional.cross_entropy(wide, labels, reduction="sum", ignore_index=IGNORED)
+    """() at least fp32."""
+    return functional.cross_entropy(widened(logits), labels, reduction="sum", ignore_index=IGNORED)

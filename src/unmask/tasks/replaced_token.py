@@ -15,6 +15,7 @@ from unmask.batch import Batch
 from unmask.data.drawing import DRAW
 from unmask.nn.borrowed import BorrowedTokens
 from unmask.tasks import masked_lm
+from unmask.tasks.losses import widened
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.task import Model, Outputs, Task, Term
 
@@ -40,9 +41,27 @@ class ReplacedToken:
         return {**MaskedLM().counts(batch), "rtd": float(batch.num_tokens)}
 
     def loss(self, outputs: Outputs, batch: Batch) -> list[Term]:
-        """The summed cross-entropy and binary cross-entropy in nats; the latter weighs 50."""
-        logits, answers = outputs["rtd"], outputs[_IS_REPLACED]
-        wide = logits if logits.dtype == torch.float64 else logits.float()
+        """The generator's summed cross-entropy, and the discriminator's binary one, in nats.
+
+        Other names: discriminator loss, RTD loss. Formula of the term `rtd` over the N tokens, p
+        being the sigmoid of a logit and r 1 where the token is not the original:
+        -sum of r * log p + (1 - r) * log(1 - p). Training divides it by N, `mlm` by the picked
+        positions, and adds `WEIGHT` times the one to the other (Clark et al. 2020, section 3.1).
+        Neighbours: `MaskedLM.loss`, which is the term `mlm` and asks at picked positions alone;
+        `losses.binary_cross_entropy`, the same formula over independent labels.
+
+        Worked example, two tokens of which the second was replaced, each judged by a logit of
+        log 3, so that p is 3/4; the generator gave the second's original 1/2:
+
+        >>> from unmask.batch import IGNORED, pack
+        >>> batch = replace(pack([[0, 1]]), labels={"mlm": torch.tensor([IGNORED, 0])})
+        >>> judged, is_replaced = torch.tensor([3.0, 3.0]).log(), torch.tensor([0.0, 1.0])
+        >>> outputs = {"mlm": torch.zeros(1, 2), "rtd": judged, "is_replaced": is_replaced}
+        >>> mlm, rtd = ReplacedToken().loss(outputs, batch)
+        >>> round(mlm.total.exp().item(), 4), round(rtd.total.exp().item(), 4), rtd.weight
+        (2.0, 5.3333, 50.0)
+        """
+        wide, answers = widened(outputs["rtd"]), outputs[_IS_REPLACED]
         total = functional.binary_cross_entropy_with_logits(wide, answers.to(wide), reduction="sum")
         return [*MaskedLM().loss(outputs, batch), Term("rtd", WEIGHT, total)]
 

@@ -13,10 +13,11 @@ class TokenizerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["wordpiece", "bpe", "unigram"] = "wordpiece"
-    """What pieces are: `wordpiece` with BERT's special tokens (BERT, ELECTRA, DistilBERT), `bpe`
-    over bytes with RoBERTa's (RoBERTa, ModernBERT), `unigram` with ALBERT's (ALBERT, DeBERTa)."""
+    """What pieces are: `wordpiece` (BERT, ELECTRA, DistilBERT, MPNet), `bpe` over bytes with
+    RoBERTa's special tokens (RoBERTa, ModernBERT), `unigram` with ALBERT's (ALBERT, DeBERTa)."""
     special_tokens: Literal["bert", "mpnet"] = "bert"
-    """Of kind `wordpiece`: BERT's, or MPNet's, which counts positions by the id of its padding."""
+    """Those of kind `wordpiece`: BERT's, or MPNet's with its padding at the id 1, from which that
+    model counts positions."""
     vocab_size: int = Field(default=30522, ge=6, le=2**24)
     """Entries asked for, special tokens and single characters included (30522: BERT uncased)."""
     lowercase: bool = True

@@ -71,7 +71,8 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> Extension:
 
     New ids follow the old ones. WordPiece gets the words themselves; byte-level BPE the merges that
     lead from a word's pieces to it, with what lies between; Unigram a piece that is a little more
-    probable than those that spelled it. A word that does not become one token is left out.
+    probable than those that spelled it. Words that are one token already, and those that do not
+    become one, are left out.
 
     Raises:
         UsageError: No word could be added.
@@ -80,12 +81,14 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> Extension:
     unknown = tokenizer.special.unk
     pieces = [part.tolist() for part in np.split(ids.astype(np.int64), np.cumsum(sizes)[:-1])]
     spelled = dict(zip(words, pieces, strict=True)) if len(words) else {}
-    known = {word: found for word, found in spelled.items() if unknown not in found}
+    costly = {
+        word: found for word, found in spelled.items() if len(found) > 1 and unknown not in found
+    }
     origins: Origins = [[i] for i in range(tokenizer.vocab_size)]
     add = {"WordPiece": _wordpiece, "byte-level BPE": _bytes, "Unigram": _unigram}[tokenizer.kind]
-    grown = add(tokenizer, known, origins)
-    _, now = grown.encode_words(list(known))
-    whole = [word for word, size in zip(known, now.tolist(), strict=True) if size == 1]
+    grown = add(tokenizer, costly, origins)
+    _, now = grown.encode_words(list(costly))
+    whole = [word for word, size in zip(costly, now.tolist(), strict=True) if size == 1]
     if not whole:
         raise UsageError(
             f"{tokenizer.place}: none of {len(words)} words could be made a token of its own: each "
@@ -94,7 +97,9 @@ def extend(tokenizer: Tokenizer, words: Sequence[str]) -> Extension:
         )
     if len(whole) < len(words):
         logger.warning(
-            "%d of %d words could not be made tokens", len(words) - len(whole), len(words)
+            "%d of %d words were not added: they are one token already, or could not be made one",
+            len(words) - len(whole),
+            len(words),
         )
     return Extension(grown, origins, whole)
 
@@ -105,7 +110,8 @@ def origins_of(old: Tokenizer, new: Tokenizer) -> Origins:
     The same token if it is there, special tokens by their roles, else the old pieces of its text;
     the unknown token where these are none.
     """
-    roles = {getattr(new.special, role): getattr(old.special, role) for role in vars(old.special)}
+    had = vars(old.special)
+    roles = {i: had[role] for role, i in vars(new.special).items()}
     origins: Origins = []
     for token, i in new.vocabulary().items():
         if roles.get(i) is not None:
@@ -124,9 +130,11 @@ def origins_of(old: Tokenizer, new: Tokenizer) -> Origins:
 
 def _wordpiece(tokenizer: Tokenizer, words: dict[str, list[int]], origins: Origins) -> Tokenizer:
     parts = json.loads(tokenizer.backend.to_str())
+    vocabulary = parts["model"]["vocab"]
     for word, pieces in words.items():
-        parts["model"]["vocab"][word] = len(origins)
-        origins.append(pieces)
+        if word not in vocabulary:  # as "[MASK]" is, though the reader splits it
+            vocabulary[word] = len(origins)
+            origins.append(pieces)
     return _made(tokenizer, parts)
 
 

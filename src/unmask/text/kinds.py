@@ -36,6 +36,20 @@ def lowercases(backend: Backend) -> bool:
     return bool(bert and bert["lowercase"]) or _step(backend.normalizer, "Lowercase") is not None
 
 
+def word_settings(backend: Backend) -> dict[str, bool | None]:
+    """What BERT's normaliser does beside lower-casing, by the names of `TokenizerConfig`.
+
+    Empty for a backend without it.
+    """
+    bert = _step(backend.normalizer, "BertNormalizer")
+    if bert is None:
+        return {}
+    return {
+        "strip_accents": bert["strip_accents"],
+        "split_chinese_characters": bert["handle_chinese_chars"],
+    }
+
+
 def family_settings(backend: Backend) -> dict[str, bool]:
     """What transformers' classes of single families must be told to build the same."""
     if kind_of(backend) == "Unigram":

@@ -31,8 +31,9 @@ def train(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
         DataError: The texts hold no word.
         UsageError: A setting that has no effect on this kind, or too small a vocabulary.
     """
+    given = config.model_dump()
     for name in _WITHOUT_EFFECT.get(config.kind, ()):
-        value = getattr(config, name)
+        value = given[name]
         done = _DONE[config.kind].get(name)
         if name in config.model_fields_set and value is not None and value != done:
             raise UsageError(

@@ -82,8 +82,8 @@ def parse_model(data: bytes, place: str) -> SentencePieceModel:
 
 def _model(data: bytes, place: str) -> SentencePieceModel:
     pieces: list[Piece] = []
-    trainer: dict[int, Value] = {}
-    normaliser: dict[int, Value] = {}
+    trainer: dict[int, Value] | None = None
+    normaliser: dict[int, Value] | None = None
     for number, value in _fields(data):
         if number == 1:
             pieces.append(_piece(_as_bytes(value)))
@@ -91,6 +91,14 @@ def _model(data: bytes, place: str) -> SentencePieceModel:
             trainer = dict(_fields(_as_bytes(value)))
         elif number == 3:
             normaliser = dict(_fields(_as_bytes(value)))
+    if not pieces:
+        raise ValueError("it holds no piece")
+    # Both follow the pieces, and SentencePiece always writes them: a file cut between two fields is
+    # known by their absence. The trainer's vocab_size is no sign, since tools that trim a published
+    # vocabulary (airaria/TextPruner) leave the old number.
+    if trainer is None or normaliser is None:
+        lacking = "trainer" if trainer is None else "normaliser"
+        raise ValueError(f"the settings of its {lacking}, which follow the pieces, are not there")
     kind = trainer.get(3, _UNIGRAM)
     if kind != _UNIGRAM:
         raise DataError(
@@ -98,8 +106,6 @@ def _model(data: bytes, place: str) -> SentencePieceModel:
             "Unigram, as ALBERT, DeBERTa and XLM-RoBERTa have it."
         )
     unk_id = int(trainer.get(40, 0))
-    if not pieces:
-        raise ValueError("it holds no piece")
     if not 0 <= unk_id < len(pieces):
         raise ValueError(f"the unknown piece is number {unk_id} of {len(pieces)}")
     _require_unique(pieces, place)

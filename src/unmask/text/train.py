@@ -29,7 +29,8 @@ _SPECIAL = {
     "bert": (SpecialTokens(), SpecialTokens().all()),
     "mpnet": (MPNET, ("<s>", "<pad>", "</s>", "[UNK]", "<mask>")),
 }
-"""The special tokens, and their order in a vocabulary, in which MPNet's padding has the id 1."""
+"""The special tokens by their setting, and their order in a new vocabulary: MPNet's padding must
+have the id 1, from which it counts positions."""
 _WORDS_A_LINE = 4096
 """Words handed to the trainer in one string."""
 

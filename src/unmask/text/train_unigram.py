@@ -35,21 +35,17 @@ def train_unigram(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
 
     Raises:
         DataError: The texts hold no word.
-        UsageError: `config.vocab_size` does not even hold the single characters.
+        UsageError: `config.vocab_size` does not even hold the single characters, or none of the
+            words has only characters within `config.limit_alphabet`.
     """
     strip = config.lowercase if config.strip_accents is None else config.strip_accents
     settings = UnigramSettings(lowercase=config.lowercase, keep_accents=not strip)
     plain = albert_parts(Backend(models.Unigram([("<unk>", 0.0)], 0)), settings)
     plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     words = count_words(texts, plain, _LONGEST_WORD)
-    characters: Counter[str] = Counter()
-    for word, count in words.items():
-        for character in word:
-            characters[character] += count
-    if not characters:
+    if not words:
         raise DataError(NO_WORD)
-    ranked = sorted(characters, key=lambda character: (-characters[character], character))
-    kept = frozenset(ranked[: config.limit_alphabet])
+    kept = _characters(words, config.limit_alphabet)
     least = len(ALBERT.all()) + len(kept) + 1  # the blank
     if config.vocab_size <= least:
         raise UsageError(
@@ -59,6 +55,12 @@ def train_unigram(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
             f"(--limit-alphabet, now {config.limit_alphabet})."
         )
     spelled = sorted((word, count) for word, count in words.items() if kept.issuperset(word))
+    if not spelled:
+        raise UsageError(
+            f"limit_alphabet: {config.limit_alphabet} keeps too few characters; each of the "
+            f"{len(words)} distinct words has another one, so that none is left to learn from. "
+            "Keep more (--limit-alphabet)."
+        )
     backend = albert(
         parse_model(_model(spelled, config.vocab_size), "trained vocabulary"), settings
     )
@@ -72,8 +74,17 @@ def train_unigram(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
     return learned
 
 
+def _characters(words: Counter[str], limit: int) -> frozenset[str]:
+    """The most frequent characters; ties go to the lower code point."""
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for character in word:
+            counts[character] += count
+    return frozenset(sorted(counts, key=lambda character: (-counts[character], character))[:limit])
+
+
 def _model(words: Sequence[tuple[str, int]], vocab_size: int) -> bytes:
-    """SentencePiece's model file, learned from words with their counts."""
+    """SentencePiece's model file, learned from words with their counts; ALBERT's tokens first."""
     import sentencepiece
 
     file = io.BytesIO()

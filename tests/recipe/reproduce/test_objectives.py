@@ -139,17 +139,33 @@ def test_a_stopped_comparison_goes_on_and_repeats_nothing(
 
 def test_an_arm_with_another_recipe_is_refused_and_a_new_setting_is_not(tmp_path: Path) -> None:
     run = ArmRun(ARMS[0], 0, 2, tmp_path)
-    run.claim("a")
+    run.claim("a", {})
     note = tmp_path / "arm.json"
     before = json.loads(note.read_text())
     del before["recipe"]["sentence_order"]  # as an earlier version wrote it
     note.write_text(json.dumps(before))
-    run.claim("a")
+    run.claim("a", {})
 
-    with pytest.raises(UsageError, match="another recipe or text"):
-        run.claim("b")
-    with pytest.raises(UsageError, match="another recipe or text"):
-        ArmRun(ARMS[0], 0, 3, tmp_path).claim("a")
+    with pytest.raises(UsageError, match="another corpus;"):
+        run.claim("b", {})
+    with pytest.raises(UsageError, match="another examples;"):
+        run.claim("a", {"sst2": {"train": "c"}})
+    with pytest.raises(UsageError, match="another recipe;"):
+        ArmRun(ARMS[0], 0, 3, tmp_path).claim("a", {})
+
+
+def test_an_output_of_another_text_is_refused(
+    go: Callable[..., Any], data: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    go("mlm")
+    other = tmp_path_factory.mktemp("other")
+    for name in ("sst2", "ud-ewt"):
+        (other / name).symlink_to(data / name)
+    (other / TEXT).parent.mkdir()
+    (other / TEXT).write_bytes((data / TEXT).read_bytes() + b"\n")
+
+    with pytest.raises(UsageError, match="is of another text"):
+        reproduce_objectives(tmp_path, data=other, only=("mlm",), seeds=1, steps=STEPS, say=hush)
 
 
 def test_unknown_arms_and_missing_text_are_told(go: Callable[..., Any], tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def write_config(
 
 def _family(given: dict[str, Any], file: Path) -> Family:
     model_type = given.get("model_type")
-    known = ", ".join(f"`{name}`" for name in FAMILIES)
+    usable = (name for name, family in FAMILIES.items() if not family.config().is_control)
+    known = ", ".join(f"`{name}`" for name in usable)
     if model_type is None:
         raise DataError(
             f"{file}: no `model_type`; expected one of {known}. "

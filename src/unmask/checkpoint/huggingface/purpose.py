@@ -111,7 +111,7 @@ def read_task(
     """
     stored = (read_provenance(folder) or {}).get("task")
     if isinstance(stored, dict) and (pretrained := restored(stored)) is not None:
-        return _with_its_heads(folder, pretrained, heads)
+        return _with_its_heads(folder, pretrained, heads, family)
     if stored is not None:
         return _restored(folder, stored, given, heads, num_outputs)
     name = read_architecture(given, str(folder / CONFIG))
@@ -128,7 +128,7 @@ def read_task(
             folder,
             name,
         )
-    return task_of(heads)
+    return task_of(heads, family.config)
 
 
 def _check_kind(folder: Path, name: str | None, kind: str, head: str, num_outputs: int) -> None:
@@ -161,11 +161,11 @@ def _foreign(
     return registry.foreign(head, name, labels, read_problem_type(given, place))
 
 
-def _with_its_heads(folder: Path, task: Task, heads: Collection[str]) -> Task:
+def _with_its_heads(folder: Path, task: Task, heads: Collection[str], family: Family) -> Task:
     """A task of pretraining; one over pairs whose head is gone is left without them."""
     _require_head(folder, task, "rtd" if isinstance(task, ReplacedToken) else "mlm", heads)
     if isinstance(task, MaskedLM) and (task.pair_term is None) == ("nsp" in heads):
-        return MaskedLM(next_sentence="nsp" in heads)
+        return task_of(heads, family.config) or task
     return task
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from unmask.checkpoint.assemble import FINE_TUNED
 from unmask.checkpoint.huggingface.configuration import CONFIG, read_config
 from unmask.checkpoint.huggingface.family import Family
 from unmask.checkpoint.huggingface.keys import KeyTable
@@ -56,6 +57,8 @@ def survey(folder: Path) -> Survey:
         if entries.pop(name, None):
             logger.info("%s: `%s` is not read: %s.", folder, name, reason)
     heads = keys.found_heads(entries)
+    if heads & FINE_TUNED and heads not in family.architectures:
+        heads = _one_task(folder, keys, heads, entries)
     num_outputs = _num_outputs(keys, heads, entries)
     task = read_task(folder, given, family, heads, num_outputs)
     return Survey(family, keys, config, entries, heads, num_outputs, task)
@@ -75,6 +78,18 @@ def _entries(folder: Path, keys: KeyTable, kind: str | None) -> dict[str, Entry]
             entries[original] = entries.pop(copy)
     unused = keys.unused.get(kind or "", ())
     return {name: entry for name, entry in entries.items() if name not in unused}
+
+
+def _one_task(
+    folder: Path, keys: KeyTable, heads: frozenset[str], entries: dict[str, Entry]
+) -> frozenset[str]:
+    """The head of a task alone; what an older file holds beside it, a pooler, is left out."""
+    kept = heads & FINE_TUNED
+    for rule in (rule for head in heads - kept for rule in keys.heads[head]):
+        for name in rule.theirs:
+            if entries.pop(name, None):
+                logger.info("%s: `%s` is not read: the head of a task stands alone.", folder, name)
+    return kept
 
 
 def _num_outputs(keys: KeyTable, heads: Collection[str], entries: Mapping[str, Entry]) -> int:

@@ -10,6 +10,8 @@ from unmask.recipe.config import Pretrain
 
 STEPS = 1000
 """Optimizer steps of an arm: 32 sequences of up to 128 tokens each, 4.1 million tokens."""
+EXAMPLES = 1000
+"""That each arm is fine-tuned on, of either data set."""
 _BASE: dict[str, Any] = {
     "preset": "tiny",
     "dropout": 0.0,

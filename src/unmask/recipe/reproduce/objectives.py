@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from unmask.checkpoint.durable import write_folder
 from unmask.checkpoint.lock import RunLock
 from unmask.data.config import CorpusConfig, ReaderConfig
 from unmask.data.prepare import prepare
+from unmask.data.shards import Shards
 from unmask.data.vocabulary import learn
 from unmask.errors import DataError, UsageError, writing
 from unmask.recipe.config import Finetune, Pretrain
 from unmask.recipe.finetune import finetune
 from unmask.recipe.pretrain import pretrain
-from unmask.recipe.reproduce.arms import ARMS, STEPS, Arm
+from unmask.recipe.reproduce.arms import ARMS, EXAMPLES, STEPS, Arm
 from unmask.recipe.reproduce.datasets import DATA_SETS
 from unmask.recipe.reproduce.held_out import measured
 from unmask.recipe.reproduce.interrupting import interruptible
@@ -43,7 +45,8 @@ SETS = ("sst2", "ud-ewt")
 _SETTINGS = {"sst2": {"pooling": "mean"}}
 """A mean is no worse for arms that trained no `[CLS]`, and lets left-to-right see the sentence."""
 _VOCABULARY = 8192
-_EXAMPLES = 1000
+_ARCHIVE = "text.sha256"
+"""Beside a corpus, of the archive that it was made of."""
 _OUTCOME = "outcome.json"
 
 
@@ -71,8 +74,8 @@ class ArmRun:
         found: dict[str, Any] = json.loads((self.folder / _OUTCOME).read_text(encoding="utf-8"))
         return found
 
-    def claim(self, corpus_sha256: str) -> None:
-        """Writes down what the run is made of.
+    def claim(self, corpus_sha256: str, examples_sha256: Mapping[str, Any]) -> None:
+        """Writes down what the run is made of; `examples_sha256` of each set to fine-tune on.
 
         Raises:
             UsageError: It was begun, perhaps finished, with something else.
@@ -80,13 +83,17 @@ class ArmRun:
         wanted = {
             "recipe": self.recipe().model_dump(mode="json"),
             "corpus": corpus_sha256,
+            "fine_tuning": {name: self.fine_tuning(name).model_dump(mode="json") for name in SETS},
+            "examples": examples_sha256,
         }
         note = self.folder / "arm.json"
         if note.is_file():
-            if differs(json.loads(note.read_text(encoding="utf-8")), wanted):
+            before = json.loads(note.read_text(encoding="utf-8"))
+            if changed := [name for name in before if differs(before[name], wanted[name])]:
                 raise UsageError(
-                    f"{self.folder}: was run with another recipe or text; its figures would stand "
-                    "in one table with others. Choose another --output, or delete the folder."
+                    f"{self.folder}: was run with another {' and '.join(changed)}; its figures "
+                    "would stand in one table with others. Choose another --output, or delete the "
+                    "folder."
                 )
             return
         with writing(note):
@@ -96,6 +103,21 @@ class ArmRun:
     def recipe(self) -> Pretrain:
         """By which it pretrains."""
         return self.arm.recipe(self.seed, self.steps)
+
+    def fine_tuning(self, name: str) -> Finetune:
+        """By which it is fine-tuned on one of `SETS`."""
+        dataset = DATA_SETS[name]
+        return Finetune.model_validate(
+            {
+                "task": dataset.task,
+                "settings": {**dataset.settings, **_SETTINGS.get(name, {})},
+                "metric": dataset.shown[0],
+                "max_examples": EXAMPLES,
+                "baselines": False,
+                "pictures": False,
+                "train": {"seed": self.seed, "epochs": 5, "keep_checkpoints": 1},
+            }
+        )
 
     def keep(self, outcome: dict[str, Any]) -> None:
         """Writes the figures, after which the run is finished."""
@@ -132,9 +154,9 @@ def reproduce_objectives(
         corpus = _corpus(source / TEXT, output / TABLE, say)
         files = {name: written(DATA_SETS[name], source, output / "data" / name) for name in SETS}
         runs = list(_runs(arms, output / TABLE, seeds, steps))
-        sha256 = json.loads((corpus / "manifest.json").read_text())["tokenizer_sha256"]
+        corpus_sha256 = Shards.open(corpus).sha256
         for run in runs:
-            run.claim(sha256)
+            run.claim(corpus_sha256, {name: files[name].sha256 for name in SETS})
         waiting = [run for run in runs if not run.is_finished]
         say(f"{len(runs) - len(waiting)} of {len(runs)} runs are finished")
         for run in runs:
@@ -161,14 +183,24 @@ def _runs(arms: Sequence[Arm], folder: Path, seeds: int | None, steps: int) -> I
 
 
 def _corpus(text: Path, folder: Path, say: Say) -> Path:
-    """The text under a vocabulary of its own, prepared once."""
-    corpus, tokenizer = folder / "corpus", folder / "tokenizer"
+    """The text under a vocabulary of its own, prepared once.
+
+    Raises:
+        UsageError: The folder has the corpus of another text.
+    """
+    corpus, tokenizer, note = folder / "corpus", folder / "tokenizer", folder / _ARCHIVE
+    with text.open("rb") as archive:
+        sha256 = hashlib.file_digest(archive, "sha256").hexdigest()
     if (corpus / "manifest.json").is_file():
+        if note.is_file() and note.read_text(encoding="utf-8") != sha256:
+            raise UsageError(f"{corpus}: is of another text than {text}; choose another --output.")
         return corpus
     say(f"{text}: learning a vocabulary of {_VOCABULARY:,}")
     write_folder(folder / "text", lambda temporary: _unpack(text, temporary))
     config = TokenizerConfig(vocab_size=_VOCABULARY)
     learn([folder / "text"], tokenizer, config, ReaderConfig(), overwrite=True)
+    with writing(note):
+        note.write_text(sha256, encoding="utf-8")
     prepare([folder / "text"], Tokenizer.load(tokenizer), corpus, CorpusConfig(overwrite=True))
     return corpus
 
@@ -197,23 +229,11 @@ def _figures(run: ArmRun, corpus: Path, files: dict[str, Files], say: Say) -> di
     if run.arm.compares:
         found["held_out"] = _held_out(run, corpus)
     for name in SETS:
-        dataset = DATA_SETS[name]
-        recipe = Finetune.model_validate(
-            {
-                "task": dataset.task,
-                "settings": {**dataset.settings, **_SETTINGS.get(name, {})},
-                "metric": dataset.shown[0],
-                "max_examples": _EXAMPLES,
-                "baselines": False,
-                "pictures": False,
-                "train": {"seed": run.seed, "epochs": 5, "keep_checkpoints": 1},
-            }
-        )
         outcome = finetune(
             files[name].path("train"),
             pretrained.folder,
             run.folder / name,
-            recipe,
+            run.fine_tuning(name),
             validation=files[name].path("validation"),
             test=files[name].path("test"),
             resume=True,
@@ -221,7 +241,7 @@ def _figures(run: ArmRun, corpus: Path, files: dict[str, Files], say: Say) -> di
             control=True,
         )
         assert outcome.test is not None
-        found[name] = outcome.test[dataset.shown[0]]
+        found[name] = outcome.test[DATA_SETS[name].shown[0]]
     return found
 
 

@@ -15,7 +15,9 @@ from scipy.stats import t as student
 
 from unmask import __version__
 from unmask.errors import writing
+from unmask.recipe.reproduce.arms import EXAMPLES
 from unmask.recipe.reproduce.report import Report
+from unmask.recipe.telling import HELD_OUT_RATE
 
 if TYPE_CHECKING:
     from unmask.recipe.reproduce.objectives import ArmRun
@@ -55,6 +57,8 @@ def _document(finished: Sequence[ArmRun], wanted: int) -> dict[str, Any]:
     return {
         "table": _NAME,
         "steps": sorted({run.steps for run in finished}),
+        "batch_size": sorted({run.recipe().train.batch_size for run in finished}),
+        "sequence_length": sorted({run.recipe().train.sequence_length for run in finished}),
         "tokens": [min(tokens), max(tokens)] if tokens else [],
         "noise": noise,
         "rows": rows,
@@ -164,16 +168,20 @@ def markdown(document: Mapping[str, Any]) -> str:
 
 
 def _introduction(document: Mapping[str, Any]) -> str:
-    steps = " or ".join(f"{number:,}" for number in document["steps"])
+    steps, batch_size, length = (
+        " or ".join(f"{number:,}" for number in document[name])
+        for name in ("steps", "batch_size", "sequence_length")
+    )
     tokens = " to ".join(dict.fromkeys(f"{number / 1e6:.2f}" for number in document["tokens"]))
     versions = document["versions"]
     return (
         f"`unmask reproduce {document['table']}`, unmask {versions['unmask']}, torch "
-        f"{versions['torch']}. Each arm: {steps} steps of 32 sequences of up to 128 tokens, "
-        f"{tokens} million tokens, then fine-tuned on 1,000 examples of each data set and scored "
-        "on its test part. Held-out loss and accuracy: the same plain sequences of books that no "
-        "arm reads, under the same masks of 15 %, whatever the arm trained on. Of two seeds the "
-        "mean, and both in brackets."
+        f"{versions['torch']}. Each arm: {steps} steps of {batch_size} sequences of up to "
+        f"{length} tokens, {tokens} million tokens, then fine-tuned on {EXAMPLES:,} examples of "
+        "each data set and scored on its test part. Held-out loss and accuracy: the same plain "
+        "sequences of books that no arm reads, under the same masks of "
+        f"{100 * HELD_OUT_RATE:g} %, whatever the arm trained on. Of several seeds the mean, and "
+        "each in brackets."
     )
 
 
@@ -184,13 +192,14 @@ def _rule(document: Mapping[str, Any]) -> str:
         for name, found in document["noise"].items()
     )
     if not noise:
-        return "No arm has two seeds yet, so that nothing is said of differences."
+        return "No arm has several seeds yet, so that nothing is said of differences."
     comparisons = sum(len(row["differences"]) for row in document["rows"])
     return (
-        f"Standard deviation over seeds, pooled over the arms that have two: {noise}. A difference "
-        "between two arms' means that seeds alone would exceed in 5 of 100 comparisons or more "
-        f"(Student's t) is called none; of these {comparisons}, {0.05 * comparisons:.1f} on the "
-        "average would be called one if all arms were equal."
+        f"Standard deviation over seeds, pooled over the arms that have several: {noise}. A "
+        "difference between two arms' means that seeds alone would exceed in 5 of 100 comparisons "
+        "or more (Student's t) is called none; of these "
+        f"{comparisons}, {0.05 * comparisons:.1f} on the average would be called one if all arms "
+        "were equal."
     )
 
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import InitErrorDetails
 
 from unmask.data.config import MaskingConfig
-from unmask.models.config import CONFIGS, EncoderConfig, FamilyName, Preset
+from unmask.errors import UsageError
+from unmask.models.config import CONFIGS, EncoderConfig, FamilyName, Preset, family_name
 from unmask.train.config import OptimConfig, PretrainingConfig
 
 InitialAttention = Literal["random", "neighbours"]
@@ -90,14 +91,25 @@ class Pretrain(PretrainChoices):
                     for fault in error.errors()
                 ],
             ) from error
-        longest = self.train.sequence_length
-        if longest > config.max_length:
-            raise ValueError(
-                f"train.sequence_length is {longest}, but the model has only "
-                f"{config.max_length} positions: set model.max_position_embeddings"
-            )
+        if "max_position_embeddings" in self.model:  # else the run knows, which may have a model
+            self.require_positions(config)
         self._objective_fits(config)
         return self
+
+    def require_positions(self, config: EncoderConfig) -> None:
+        """Refuses sequences that are longer than a model of these numbers reads.
+
+        Raises:
+            UsageError: They are.
+        """
+        longest = self.train.sequence_length
+        if longest > config.max_length:
+            unread = config.max_position_embeddings - config.max_length
+            raise UsageError(
+                f"train.sequence_length is {longest}, but the model has only "
+                f"{config.max_length} positions: set model.max_position_embeddings to "
+                f"{longest + unread}"
+            )
 
     def _objective_fits(self, config: EncoderConfig) -> None:
         asked = [name for name in ("next_sentence", "sentence_order") if getattr(self, name)]
@@ -105,11 +117,8 @@ class Pretrain(PretrainChoices):
             raise ValueError("next_sentence and sentence_order are two questions: ask one")
         if asked and self.objective != "mlm":
             raise ValueError(f"{asked[0]} goes with objective mlm, not with {self.objective}")
-        if asked and config.num_segments < 2:
-            raise ValueError(
-                f"{asked[0]} needs two segments, but the model has {config.num_segments}: set "
-                "model.type_vocab_size to 2, or take a family that has segments, such as bert"
-            )
+        if asked and not config.judges_pairs:
+            raise ValueError(_without_pairs(asked[0], config))
         if (self.objective == "left-to-right") != config.is_control:
             raise ValueError(
                 f"objective {self.objective} does not go with family {self.family}: "
@@ -141,15 +150,8 @@ class Pretrain(PretrainChoices):
         return made
 
     @model_validator(mode="after")
-    def _family_has_what_is_asked(self) -> Self:
+    def _heads_can_be_aimed(self) -> Self:
         config = self.encoder(vocab_size=1)
-        asked = self.next_sentence or self.sentence_order
-        if asked and config.num_segments > 1 and not config.judges_pairs:
-            name = "next_sentence" if self.next_sentence else "sentence_order"
-            raise ValueError(
-                f"{name}: family {self.family} has no head for pairs; leave it out, or take family "
-                "bert"
-            )
         if self.initial_attention != "random" and not config.can_begin_at_neighbours:
             raise ValueError(
                 f"initial_attention {self.initial_attention}: family {self.family} adds no vector "
@@ -160,10 +162,39 @@ class Pretrain(PretrainChoices):
 
     def encoder(self, vocab_size: int, pad_token_id: int | None = None) -> EncoderConfig:
         """The model's numbers for a vocabulary of this size, whose padding is the family's usual
-        one where it is not said."""
+        one where it is not said.
+
+        Where positions are counted from the padding's id, a larger one makes the table of
+        positions longer, so that as many tokens are read as usual.
+        """
         kind = CONFIGS[self.family]
-        padding = {} if pad_token_id is None else {"pad_token_id": pad_token_id}
-        usual: EncoderConfig = kind(**kind.preset(self.preset), vocab_size=vocab_size, **padding)
+        usual: EncoderConfig = kind(**kind.preset(self.preset), vocab_size=vocab_size)
         if self.dropout is not None:
             usual = usual.with_dropout(self.dropout)
-        return kind.model_validate({**usual.model_dump(), **self.model})
+        fields = usual.model_dump()
+        if pad_token_id is not None:
+            fields["pad_token_id"] = pad_token_id
+            if usual.max_length < usual.max_position_embeddings:
+                rows = max(usual.max_position_embeddings, usual.max_length + pad_token_id + 1)
+                fields["max_position_embeddings"] = rows
+        return kind.model_validate({**fields, **self.model})
+
+
+def _without_pairs(asked: str, config: EncoderConfig) -> str:
+    """Why a model of these numbers judges no pairs of segments, and what to do."""
+    family = family_name(config)
+    if family in families_for_pairs():
+        return (
+            f"{asked} needs two segments, but the model has {config.num_segments}: set "
+            "model.type_vocab_size to 2"
+        )
+    return (
+        f"{asked}: family {family} has no head for pairs of segments; leave it out, or take a "
+        f"family that has one: {', '.join(families_for_pairs())}"
+    )
+
+
+def families_for_pairs() -> list[str]:
+    """The families that have a head for pairs of segments."""
+    usual = {name: kind() for name, kind in CONFIGS.items()}
+    return [name for name, one in usual.items() if one.judges_pairs and not one.is_control]
