@@ -13,8 +13,11 @@ from unmask.models.families import family_of
 from unmask.nn.drawing import Drawing, drawn
 from unmask.nn.init import initialise
 from unmask.nn.pooling import Pooler
+from unmask.tasks.embedding import Embedding
 from unmask.tasks.heads import PooledClassifier
 from unmask.tasks.masked_lm import NextSentenceHead
+from unmask.tasks.sentence import HEAD, SentenceEmbedding, build
+from unmask.tasks.siamese import Siamese
 from unmask.tasks.task import Model
 
 
@@ -47,6 +50,23 @@ def with_head(bundle: Bundle, head: str, num_outputs: int, generator: torch.Gene
         fresh.pooler = pooler
     model = Model(bundle.model.encoder, {head: fresh})
     return Transfer(model.train(bundle.model.training), pooler is not None)
+
+
+def with_sentences(bundle: Bundle, task: Embedding, generator: torch.Generator) -> Transfer:
+    """The bundle's encoder, shared, under a head for vectors of texts and with the task's losses.
+
+    A sentence encoder's own head goes on where the task makes vectors as it does; what is new is
+    drawn as in `with_head`.
+    """
+    before = bundle.task.config if isinstance(bundle.task, SentenceEmbedding) else None
+    width = bundle.config.hidden_size
+    head = bundle.model.heads[HEAD] if before == task.config else build(task.config, width)
+    fresh = nn.ModuleList([*([] if before == task.config else [head]), *task.losses])
+    initialise(fresh, bundle.config.initializer_range, generator)
+    weight = next(bundle.model.encoder.parameters())
+    fresh.to(device=weight.device, dtype=weight.dtype)
+    model = Siamese(Model(bundle.model.encoder, {HEAD: head}), task.losses)
+    return Transfer(model.train(bundle.model.training), has_pooler=False)
 
 
 def _pooler(model: Model) -> nn.Module | None:

@@ -6,13 +6,14 @@ import json as json_format
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import DataError, UsageError
+from unmask.tasks.config import TaskName
 
 if TYPE_CHECKING:
     from unmask.data.finding import Finding
@@ -61,7 +62,7 @@ def doctor(
     folder: Path,
     /,
     *others: Path,
-    task: Literal["classification", "multiple-choice", "tagging", "qa"] | None = None,
+    task: TaskName | None = None,
     model: str | None = None,
     data: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
     json: AsJson = False,

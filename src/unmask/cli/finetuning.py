@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from unmask.cli.flags import AsJson, LabelledFile, Pretrained, RecipeFile, Resume, given, resumable
 from unmask.data.labelled.config import LabelledConfig
 from unmask.recipe.config import Adaptation, Finetune, FinetuneChoices
-from unmask.tasks.config import TASK_CONFIGS, WindowConfig
+from unmask.tasks.config import TASK_CONFIGS, LengthConfig
 from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
 
 app = App(name="finetune", help="Trains a pretrained encoder on labelled examples.")
@@ -21,6 +21,7 @@ _LEARNS = {
     "multiple-choice": "Learns which of several choices goes with a text.",
     "tagging": "Learns a tag for every word, as for named entities or parts of speech.",
     "qa": "Learns to find the span of a context that answers a question.",
+    "embedding": "Learns vectors of texts that lie near where the texts are alike.",
 }
 
 
@@ -39,7 +40,7 @@ _HELP = """{learns}
     """
 
 
-def _verb(task: str, settings_type: type[WindowConfig]) -> Callable[..., None]:
+def _verb(task: str, settings_type: type[LengthConfig]) -> Callable[..., None]:
     def verb(
         train: LabelledFile,
         /,

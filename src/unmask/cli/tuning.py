@@ -12,7 +12,7 @@ from unmask.cli.flags import AsJson, LabelledFile, Pretrained, RecipeFile, given
 from unmask.data.labelled.config import LabelledConfig
 from unmask.recipe.config import TrialChoices
 from unmask.recipe.tune.config import SearchSpace, Tune
-from unmask.tasks.config import TASK_CONFIGS, WindowConfig
+from unmask.tasks.config import TASK_CONFIGS, LengthConfig
 from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _HELP = """Searches for settings of `unmask finetune {task}`, with Optuna.
     """
 
 
-def _verb(task: str, settings_type: type[WindowConfig]) -> Callable[..., None]:
+def _verb(task: str, settings_type: type[LengthConfig]) -> Callable[..., None]:
     def verb(
         train: LabelledFile,
         /,

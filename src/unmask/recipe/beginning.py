@@ -14,7 +14,7 @@ import torch
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle, refuse_control
 from unmask.checkpoint.huggingface.configuration import read_config
-from unmask.checkpoint.transfer import with_head
+from unmask.checkpoint.transfer import with_head, with_sentences
 from unmask.data.windows import Window
 from unmask.errors import UsageError
 from unmask.models.config import EncoderConfig
@@ -22,6 +22,8 @@ from unmask.nn.dropout import Dropout
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
 from unmask.recipe.together import Say
+from unmask.tasks.embedding import Embedding
+from unmask.tasks.sentence import SentenceEmbedding
 from unmask.tasks.task import LabelledTask, Model
 from unmask.train.distributed import World
 from unmask.train.layers import freeze, reinitialise_top
@@ -79,7 +81,12 @@ def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say
         for part in base.model.modules():
             if isinstance(part, Dropout):
                 part.rate = recipe.dropout
-    start = with_head(replace(base, config=config), task.head, task.num_outputs, generator)
+    if isinstance(task, Embedding):
+        before = base.task.config if isinstance(base.task, SentenceEmbedding) else None
+        task = task.standing_on(before, config.hidden_size)
+        start = with_sentences(replace(base, config=config), task, generator)
+    else:
+        start = with_head(replace(base, config=config), task.head, task.num_outputs, generator)
     if task.head == "pooled_classifier" and not start.has_pooler:
         say("the model was pretrained without a pooler: it starts with fresh weights")
     if recipe.reinitialise:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from pydantic import BaseModel
 
 from unmask.checkpoint import native
 from unmask.data.finding import Finding
 from unmask.data.labelled import mistaken, objects
-from unmask.data.labelled.config import LabelledConfig
+from unmask.data.labelled.config import Columns, LabelledConfig
 from unmask.data.labelled.doctor import examine, examine_reading
 from unmask.data.labelled.splitting import split
 from unmask.data.randomness import Permutation
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError, UsageError
 from unmask.recipe.together import REJECTS
-from unmask.tasks.config import ClassificationConfig, WindowConfig
+from unmask.tasks.config import ClassificationConfig, EmbeddingConfig, LengthConfig
 from unmask.tasks.registry import TASKS
 
 SPLIT_SEED = 20181011
@@ -33,6 +34,7 @@ _OF_ROWS: Final[dict[str, Callable[..., Iterator[Any]]]] = {
     "multiple-choice": objects.choices_of,
     "tagging": objects.tagged_of,
     "qa": objects.questions_of,
+    "embedding": objects.sentences_of,
 }
 _LABELS: Final = {"single": "class", "multi": "multi", "regression": "number"}
 """What a label is, by the kind of a classification."""
@@ -126,7 +128,25 @@ def warn_of_shared(
         )
 
 
-def reading_config(settings: WindowConfig, data: LabelledConfig) -> LabelledConfig:
+def mixed(settings: LengthConfig, config: LabelledConfig, run: Path) -> list[Any]:
+    """The examples of the data sets that an embedding mixes in, each with the set's number.
+
+    Raises:
+        DataError: See `read`.
+    """
+    if not isinstance(settings, EmbeddingConfig):
+        return []
+    found = []
+    for number, given in enumerate(settings.mix, 1):
+        columns = {"texts": given.texts}
+        label = {} if given.label is None else {"label": (given.label,)}
+        own = config.model_copy(update={"columns": Columns.model_validate({**columns, **label})})
+        some = read("embedding", given.path, own, run / f"mix-{number}-{REJECTS}")
+        found += [replace(example, data_set=number) for example in some]
+    return found
+
+
+def reading_config(settings: BaseModel, data: LabelledConfig) -> LabelledConfig:
     """How files are read, where a classification's kind says what a label is.
 
     Raises:
@@ -202,5 +222,5 @@ def _shared(train: Sequence[Any], others: Sequence[Any]) -> int:
 
 
 def _content(example: Any) -> tuple[Any, ...]:
-    names = ("text", "text_pair", "choices", "question", "context")
+    names = ("text", "text_pair", "texts", "choices", "question", "context")
     return tuple(getattr(example, name, None) for name in names)

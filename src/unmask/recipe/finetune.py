@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from unmask.recipe.config import Finetune
 from unmask.recipe.examples import (
     Examples,
     Labelled,
+    mixed,
     read,
     read_both,
     reading_config,
@@ -29,6 +31,7 @@ from unmask.recipe.outcome import Outcome, summarised
 from unmask.recipe.output import require_ours
 from unmask.recipe.together import REJECTS, Say, locked, voice
 from unmask.recipe.verdict import verdict
+from unmask.tasks.embedding import Embedding
 from unmask.tasks.registry import TASKS
 from unmask.train.distributed import World, world
 from unmask.train.log import METRICS_FILE, read_metrics
@@ -140,6 +143,8 @@ def _read_all(
         run,
         say,
     )
+    more = mixed(recipe.settings, config, run)
+    examples = replace(examples, train=[*examples.train, *more])
     if test is None:
         return examples, None
     tests = read(recipe.task, test, config, run / f"test-{REJECTS}")
@@ -175,6 +180,8 @@ def _train_seeds(
 ) -> Outcome:
     """A run for each seed, and what they come to together."""
     task = TASKS[recipe.task].begin(recipe.settings, examples.train)
+    if isinstance(task, Embedding):
+        task = task.judged_by(examples.validation)
     outcomes = [
         train_once(
             _with_seed(recipe, seed),

@@ -66,6 +66,13 @@ _KINDS = {
         "It finds the span of a given context that answers a question.",
         "It quotes the context and knows nothing else; what the context has wrong, it has wrong.",
     ),
+    "embedding": _Kind(
+        "sentence-similarity",
+        "sentence encoder",
+        "It gives every text a vector; texts that are alike have vectors that lie near each other.",
+        "What it calls alike is what its training examples called alike. Vectors of other models "
+        "do not compare with its own.",
+    ),
 }
 
 
@@ -86,7 +93,7 @@ def card(
     task: Any = bundle.task
     kind = _KINDS[_kind(task)]
     size = sum(parameter.numel() for parameter in bundle.model.parameters())
-    library = "unmask" if task.architecture is None else "transformers"
+    library = _library(task)
     counted = ", ".join(f"{number:,} {name}" for name, number in sizes.items())
     parts = [
         f"---\nlibrary_name: {library}\npipeline_tag: {kind.pipeline_tag}\n"
@@ -132,6 +139,13 @@ def over_seeds(outcome: Outcome, num_seeds: int) -> str:
     )
 
 
+def _library(task: Any) -> str:
+    """What else loads the folder, by the name that model hubs know."""
+    if task.name == "embedding":
+        return "sentence-transformers"
+    return "unmask" if task.architecture is None else "transformers"
+
+
 def _kind(task: Any) -> str:
     by_type = {"regression": "regression", "multi_label_classification": "several"}
     name: str = by_type.get(task.problem_type or "", task.name)
@@ -148,6 +162,15 @@ def _labels(labels: Sequence[str]) -> list[str]:
 
 
 def _uses(task: Any, kind: _Kind) -> list[str]:
+    if task.name == "embedding":
+        return [
+            f"```bash\nunmask embed {_FOLDER} --input texts.txt --output vectors.npy\n```",
+            f'```python\nimport unmask\n\nengine = unmask.load("{_FOLDER}")\n'
+            'vectors = engine.encode(["A text.", "Another one."])\n'
+            "engine.similarity(vectors, vectors)\n```",
+            "```python\nfrom sentence_transformers import SentenceTransformer\n\n"
+            f'vectors = SentenceTransformer("{_FOLDER}").encode(["A text.", "Another one."])\n```',
+        ]
     text = "" if kind.pipeline_tag in ("multiple-choice", "question-answering") else '"A text." '
     if getattr(task, "pairs", None):
         text = '"A text." "A second text." '

@@ -84,7 +84,7 @@ class RunKeeper:
             return False
         made_by = read_provenance(model) or {}
         require_same(made_by.get("identity") or {}, self._identity, model)
-        self._bundle.model.load_state_dict(native.load(model).model.state_dict())
+        self._bundle.model.restore(native.load(model).model.state_dict(), {})
         return True
 
     def save(self, state: RunState) -> None:
@@ -124,7 +124,7 @@ class RunKeeper:
         """Puts the best weights back into the model, where any were kept."""
         if (self.run / BEST_FOLDER).is_dir():
             best = native.load(self.run / BEST_FOLDER).model.state_dict()
-            self._bundle.model.load_state_dict(best)
+            self._bundle.model.restore(best, {})
 
     def roll_back(self) -> RunState:
         """Loads the newest checkpoint in place.

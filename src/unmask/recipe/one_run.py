@@ -9,6 +9,8 @@ from typing import Any
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.runs import checkpoints
+from unmask.data.loader import Source
+from unmask.data.planned import PlannedSource
 from unmask.data.windows import WindowSource
 from unmask.errors import UsageError
 from unmask.recipe.beginning import begin, introduction, load, resolved, segments_shared
@@ -20,6 +22,7 @@ from unmask.recipe.keeper import RunKeeper
 from unmask.recipe.outcome import Outcome, conclude
 from unmask.recipe.telling import ALREADY_FINISHED, standing
 from unmask.recipe.together import Say
+from unmask.tasks.embedding import Embedding
 from unmask.tasks.predicting import scored
 from unmask.tasks.task import LabelledTask, Model
 from unmask.text.tokenizer import Tokenizer
@@ -61,12 +64,10 @@ def train_once(
     base = load(model)
     pretrained = weights_sha256(base.model.encoder)
     bundle = begin(recipe, base, task, say)
+    begun: Any = bundle.task  # which may know more than the one it was begun with
+    task = begun
     tokenizer, longest = bundle.require_tokenizer(), bundle.max_length
-    encoded = task.encode(examples.train, tokenizer, longest)
-    every = [window for windows in encoded for window in windows]
-    source = WindowSource(every)
-    if segments_shared(bundle.config, every):
-        say("the model has one segment: the separator alone tells it where a second text begins")
+    source = _source(recipe, bundle, task, examples.train, say)
     recipe = resolved(recipe, bundle.config, len(source))
 
     def judged(some: list[Any]) -> list[Any]:
@@ -101,6 +102,28 @@ def train_once(
     return here.first(
         lambda: conclude(keeper, recipe, finished, load(model), examples, tests, called)
     )
+
+
+def _source(
+    recipe: Finetune, bundle: Bundle, task: LabelledTask[Any, Any], train: list[Any], say: Say
+) -> Source:
+    """What the loop draws from; says what is done to the texts."""
+    tokenizer, longest = bundle.require_tokenizer(), bundle.max_length
+    if isinstance(task, Embedding):
+        groups = task.groups(train, tokenizer, longest)
+        most = min(longest, task.settings.max_length or longest)
+        every = [window for group in groups for windows in group.windows for window in windows]
+        num_cut = sum(len(window.input_ids) == most for window in every)
+        if num_cut:
+            say(
+                f"{num_cut:,} of {len(every):,} texts have {most} tokens or more, and are cut there"
+            )
+        return PlannedSource(groups, recipe.train.batch_size)
+    encoded = task.encode(train, tokenizer, longest)
+    every = [window for windows in encoded for window in windows]
+    if segments_shared(bundle.config, every):
+        say("the model has one segment: the separator alone tells it where a second text begins")
+    return WindowSource(every)
 
 
 def _train(

@@ -13,6 +13,7 @@ from unmask.data.labelled.examples import QuestionExample
 from unmask.recipe import charts
 from unmask.recipe.charts import Bar
 from unmask.tasks.classification import Classification
+from unmask.tasks.embedding import Embedding
 from unmask.tasks.metrics.calibration import reliability
 from unmask.tasks.metrics.grading import QUESTION_TYPES, grade
 from unmask.tasks.multiple_choice import MultipleChoice
@@ -198,4 +199,5 @@ _BY_TASK: dict[type, Drawing] = {
     MultipleChoice: _choices,
     Tagging: _tagging,
     QuestionAnswering: _questions,
+    Embedding: lambda *_: [],
 }

@@ -194,6 +194,7 @@ class EmbeddingConfig(LossChoice, LengthConfig):
     """Further data sets."""
 
 
+TaskName = Literal["classification", "multiple-choice", "tagging", "qa", "embedding"]
 TASK_CONFIGS: dict[str, type[LengthConfig]] = {
     "classification": ClassificationConfig,
     "multiple-choice": MultipleChoiceConfig,

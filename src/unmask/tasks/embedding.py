@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,16 +47,19 @@ class Embedding(SentenceEmbedding):
     metric: str = "spearman_cosine"
 
     head = HEAD
-    vectors = "embedding"
+    num_outputs = 0
+    labels: ClassVar[tuple[str, ...]] = ()
+    problem_type: ClassVar[str | None] = None
+    architecture: ClassVar[str | None] = None
+    vectors: ClassVar[str] = "embedding"
 
     @classmethod
     def begin(
         cls,
         settings: EmbeddingConfig,
         examples: Sequence[EmbeddingExample],
-        validation: Sequence[EmbeddingExample] = (),
     ) -> Self:
-        """The task for these training examples, judged by the others.
+        """The task for these training examples, and judged by such as they are.
 
         Raises:
             DataError: Examples of one data set that differ in form, or that no loss fits.
@@ -66,8 +69,12 @@ class Embedding(SentenceEmbedding):
             learned(choice, [example for example in examples if example.data_set == number])
             for number, choice in enumerate(choices)
         )
-        metric = embedding_scores.metric_of(validation or examples)
+        metric = embedding_scores.metric_of(examples)
         return cls(SentenceConfig(), settings=settings, sets=sets, metric=metric)
+
+    def judged_by(self, validation: Sequence[EmbeddingExample]) -> Self:
+        """The same for other examples to choose the best weights by."""
+        return replace(self, metric=embedding_scores.metric_of(validation))
 
     def standing_on(self, before: SentenceConfig | None, hidden_size: int) -> Self:
         """The same for an encoder, whose own way of making vectors the settings may change."""

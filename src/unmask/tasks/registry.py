@@ -16,10 +16,12 @@ from unmask.errors import DataError
 from unmask.tasks.classification import Classification
 from unmask.tasks.config import (
     ClassificationConfig,
+    EmbeddingConfig,
     MultipleChoiceConfig,
     QuestionAnsweringConfig,
     TaggingConfig,
 )
+from unmask.tasks.embedding import Embedding
 from unmask.tasks.multiple_choice import MultipleChoice
 from unmask.tasks.pretraining import NAMES, restored
 from unmask.tasks.qa import QuestionAnswering
@@ -37,8 +39,8 @@ class Kind:
     """The examples of a file."""
     begin: Callable[[Any, Sequence[Any]], LabelledTask[Any, Any]]
     """The task with these settings for these training examples."""
-    restore: Callable[[Mapping[str, Any]], LabelledTask[Any, Any]]
-    """From what `stored` gave."""
+    restore: Callable[[Mapping[str, Any]], LabelledTask[Any, Any]] | None
+    """From what `stored` gave; None where a folder says it in files of its own."""
 
 
 TASKS: dict[str, Kind] = {
@@ -55,6 +57,7 @@ TASKS: dict[str, Kind] = {
         QuestionAnswering.begin,
         QuestionAnswering.restore,
     ),
+    "embedding": Kind(EmbeddingConfig, reading.read_sentences, Embedding.begin, None),
 }
 
 
@@ -66,7 +69,8 @@ def restore(stored: Mapping[str, Any]) -> Task:
     """
     name = stored.get("name")
     try:
-        return restored(stored) or TASKS[str(name)].restore(stored)
+        restore_one = TASKS[str(name)].restore if restored(stored) is None else None
+        return restored(stored) or restore_one(stored)  # type: ignore[misc]  # a TypeError tells
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         cause = " ".join(str(error).split())[:200]
         raise DataError(

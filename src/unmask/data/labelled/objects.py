@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from unmask.data.labelled import choices, squad, texts, words
+from unmask.data.labelled import choices, sentences, squad, texts, words
 from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.examples import (
     ChoiceExample,
@@ -19,6 +19,7 @@ from unmask.data.labelled.examples import (
     TextExample,
 )
 from unmask.data.labelled.reading import checked
+from unmask.data.labelled.sentences import EmbeddingExample
 from unmask.data.labelled.tables import Table, of_objects
 from unmask.data.rejects import Rejects
 from unmask.data.sources import Source
@@ -31,6 +32,11 @@ _NAMES: Final[Mapping[str, Mapping[int, Sequence[str]]]] = {
     "texts": {1: ("text",), 2: ("text", "label"), 3: ("text", "text_pair", "label")},
     "choices": {2: ("text", "choices"), 3: ("text", "choices", "label")},
     "tagged words": {1: ("words",), 2: ("words", "tags")},
+    "sentences": {
+        1: ("text",),
+        2: ("anchor", "positive"),
+        3: ("anchor", "positive", "negative"),
+    },
     "questions": {2: ("question", "context"), 3: ("question", "context", "answers")},
 }
 """What the parts of a tuple are, by their number."""
@@ -88,6 +94,19 @@ def questions_of(
     """
     table = _table(rows, "questions", rejects, name)
     return checked(table.source, squad.from_table(table, config, rejects), rejects)
+
+
+def sentences_of(
+    rows: Rows, config: LabelledConfig, rejects: Rejects, name: str = "data"
+) -> Iterator[EmbeddingExample]:
+    """As `read_sentences`; tuples are (text,), (anchor, positive) or (anchor, positive, negative).
+
+    Raises:
+        UsageError: Rows of another kind.
+        DataError: As `read_texts`.
+    """
+    table = _table(rows, "sentences", rejects, name)
+    return checked(table.source, sentences.from_table(table, config, rejects), rejects)
 
 
 def _table(rows: Rows, kind: str, rejects: Rejects, name: str) -> Table:

@@ -18,6 +18,7 @@ from unmask.data.labelled.examples import (
     TaggedExample,
     TextExample,
 )
+from unmask.data.labelled.sentences import EmbeddingExample
 from unmask.data.randomness import counter_hash
 from unmask.errors import DataError, UsageError
 
@@ -28,7 +29,7 @@ _STREAM = 0x53504C49
 _MOST_QUANTILES = 10
 _SHOWN = 5
 
-E = TypeVar("E", TextExample, ChoiceExample, TaggedExample, QuestionExample)
+E = TypeVar("E", TextExample, ChoiceExample, TaggedExample, QuestionExample, EmbeddingExample)
 
 
 def split(
@@ -105,7 +106,7 @@ def _units(examples: Sequence[E], group: bool) -> list[list[int]]:
     return list(units.values())
 
 
-def _group(example: Example) -> str | None:
+def _group(example: Example | EmbeddingExample) -> str | None:
     if isinstance(example, QuestionExample):
         return example.context if example.title is None else example.title
     return example.group
@@ -127,12 +128,12 @@ def _strata(examples: Sequence[E]) -> list[tuple[str, ...]]:
     return found
 
 
-def _number(example: Example) -> float | None:
+def _number(example: Example | EmbeddingExample) -> float | None:
     label = example.label if isinstance(example, TextExample) else None
     return label if isinstance(label, float) else None
 
 
-def _classes(example: Example) -> tuple[str, ...]:
+def _classes(example: Example | EmbeddingExample) -> tuple[str, ...]:
     if isinstance(example, TextExample) and isinstance(example.label, str):
         return (example.label,)
     if isinstance(example, TextExample) and isinstance(example.label, tuple):

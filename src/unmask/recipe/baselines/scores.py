@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from unmask.checkpoint.bundle import Bundle
-from unmask.recipe.baselines import choices, questions, texts, words
+from unmask.recipe.baselines import choices, questions, sentences, texts, words
 from unmask.tasks.classification import Classification
+from unmask.tasks.embedding import Embedding
 from unmask.tasks.multiple_choice import MultipleChoice
 from unmask.tasks.qa import QuestionAnswering
 from unmask.tasks.tagging import Tagging
@@ -18,6 +19,7 @@ _BY_TASK: dict[type, Callable[..., dict[str, dict[str, float]]]] = {
     MultipleChoice: choices.baselines,
     Tagging: words.baselines,
     QuestionAnswering: questions.baselines,
+    Embedding: sentences.baselines,
 }
 
 
@@ -30,7 +32,8 @@ def baselines(
     `tf-idf + logistic regression` has no encoder (of numbers it is `tf-idf + ridge regression`, of
     tags `word features + logistic regression`); `linear probe` is the same regression over the
     frozen encoder of `base`, the model that fine-tuning began with. Question answering has `never
-    an answer` and `most similar sentence`. All learn from the `train` examples alone.
+    an answer` and `most similar sentence`; vectors of texts have `tf-idf` and the model `before
+    training`. All learn from the `train` examples alone.
 
     Raises:
         DataError: A measured example with a label that the task does not have, or without one.

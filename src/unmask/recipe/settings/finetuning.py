@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 from unmask.data.labelled.config import LabelledConfig
-from unmask.tasks.config import TASK_CONFIGS, WindowConfig
+from unmask.tasks.config import TASK_CONFIGS, LengthConfig, TaskName
 from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
 
 
@@ -62,9 +62,9 @@ class FinetuneChoices(TrialChoices):
 class Finetune(FinetuneChoices):
     """A fine-tuning run: for which task, from which examples, and for how long."""
 
-    task: Literal["classification", "multiple-choice", "tagging", "qa"]
+    task: TaskName
     """What is learned."""
-    settings: SerializeAsAny[WindowConfig]
+    settings: SerializeAsAny[LengthConfig]
     """The task's own settings."""
     data: LabelledConfig = LabelledConfig()
     """How files become examples."""
