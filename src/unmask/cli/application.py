@@ -54,6 +54,7 @@ VERBS = {
         "answering:score",
         "Scores whole sentences by pseudo-log-likelihood; higher is more natural.",
     ),
+    "embed": ("embedding:embed", "Writes a vector for each text of a file."),
     "evaluate": ("answering:evaluate", "Measures a model on data that it was not trained on."),
     "inspect": (
         "examining:inspect",

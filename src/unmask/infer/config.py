@@ -20,6 +20,22 @@ class AnsweringConfig(BaseModel):
     scores in the third digit; auto takes bf16 where the device multiplies it."""
 
 
+class EncodingConfig(BaseModel):
+    """How texts become vectors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    prompt: str | None = None
+    """What is set before each text."""
+    prompt_name: str | None = None
+    """The same by its name among the model's own prompts, such as `query`."""
+    batch_size: int = Field(default=32, ge=1)
+    """Texts of 128 tokens, or as many tokens in more or fewer texts, computed at once."""
+    pooling: str | None = None
+    """What is made of the tokens' states: cls, max, mean, mean_sqrt_len_tokens, weightedmean or
+    lasttoken; without it what the model was trained for."""
+
+
 class FillConfig(BaseModel):
     """What is asked of each mask."""
 

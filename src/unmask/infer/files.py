@@ -55,6 +55,21 @@ def examples_of(
             yield example.id, example
 
 
+def texts_in(path: Path, config: LabelledConfig, rejects: Rejects) -> Iterator[TextExample]:
+    """The texts of a file, one a line of `.txt`, else one a record; labels are not looked at.
+
+    Raises:
+        DataError: See `labelled.reading`.
+        UsageError: Columns are set for a file that has none.
+    """
+    config = config.model_copy(update={"labels": "none"})
+    if config.format == "auto" and ".txt" in path.suffixes[-2:]:
+        _refuse_columns(path, config.columns)
+        file = find(path, "text", config.model_copy(update={"format": "tsv"}))
+        return reading.checked(file.source, _each_line(file, config, rejects), rejects)
+    return reading.read_texts(path, config, rejects)
+
+
 def _with_pairs(path: Path, config: LabelledConfig) -> LabelledConfig:
     """Two columns without a header are a pair, not a text with its label as in training."""
     if config.columns != Columns() or config.format not in ("auto", "csv", "tsv"):
