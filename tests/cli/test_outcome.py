@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unmask.cli.outcome import show_assessment, show_outcome
-from unmask.recipe.assess import Assessment
+from unmask.recipe.assessment import Assessment
 from unmask.recipe.outcome import Outcome
 
 SCORES = {

@@ -15,9 +15,10 @@ from unmask.cli.texts import texts_of
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import UsageError, writing
 from unmask.infer.config import AnsweringConfig, FillConfig
-from unmask.recipe.config import Evaluate
+from unmask.recipe.config import Evaluate, EvaluateRetrieval
 
 if TYPE_CHECKING:
+    from unmask.checkpoint.bundle import Bundle
     from unmask.infer.engine import Engine
     from unmask.infer.fill import Answer
 
@@ -95,6 +96,7 @@ def evaluate(
     *,
     settings: Annotated[Evaluate, Parameter(name="*")] = Evaluate(),
     labelled: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
+    retrieval: Annotated[EvaluateRetrieval | None, Parameter(name="retrieval")] = None,
     answering: Annotated[AnsweringConfig, Parameter(name="*")] = AnsweringConfig(),
     predictions: Path | None = None,
     json: AsJson = False,
@@ -102,14 +104,16 @@ def evaluate(
     """Measures a model on data that it was not trained on.
 
     A fine-tuned model is measured on labelled examples, by its task's scores with 95 % bootstrap
-    intervals; a pretrained one on text, by masked language modelling.
+    intervals; a sentence encoder on pairs (with scores, with 0 and 1, or with positives) or on a
+    folder in BEIR's layout; a pretrained model on text, by masked language modelling.
 
     Parameters
     ----------
     model
         A model or run folder, or a hub id.
     data
-        A file of labelled examples; for a pretrained model a corpus folder, or text.
+        A file of labelled examples; for a sentence encoder also the folder of a test collection;
+        for a pretrained model a corpus folder, or text.
     predictions
         For question answering: a file to write each question's answer to by its id, as SQuAD's
         official script reads it.
@@ -122,9 +126,20 @@ def evaluate(
     from unmask.terminal import figure, show
 
     bundle = load(model, precision=answering.precision).bundle
-    fine_tuned = is_fine_tuned(bundle)
+    is_searched = _has_sentences(bundle) and data.is_dir()
+    if retrieval is not None and not is_searched:
+        raise UsageError(
+            "--retrieval.*: is for a sentence encoder and the folder of a test collection."
+        )
+    if is_searched:
+        from unmask.recipe.assess_sentences import assess_retrieval
+
+        found = assess_retrieval(bundle, data, retrieval or EvaluateRetrieval())
+        show_assessment(found, as_json=json)
+        return
+    fine_tuned = is_fine_tuned(bundle) or _has_sentences(bundle)
     _refuse_settings_of_the_other(settings, labelled, fine_tuned=fine_tuned)
-    if predictions is not None and (not fine_tuned or task_of(bundle).name != "qa"):
+    if predictions is not None and (not is_fine_tuned(bundle) or task_of(bundle).name != "qa"):
         raise UsageError(
             "--predictions: is for question answering; `unmask predict --json` writes the answers "
             "of other models."
@@ -141,6 +156,12 @@ def evaluate(
         for name, value in figures.items()
     ]
     show(figures, rows, as_json=json)
+
+
+def _has_sentences(bundle: Bundle) -> bool:
+    from unmask.tasks.sentence import SentenceEmbedding
+
+    return isinstance(bundle.task, SentenceEmbedding)
 
 
 def _refuse_settings_of_the_other(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from unmask.terminal import counted, show, show_table
 
 if TYPE_CHECKING:
-    from unmask.recipe.assess import Assessment
+    from unmask.recipe.assessment import Assessment
     from unmask.recipe.outcome import Outcome
 
 _HIDDEN = ("_weighted", "_micro", "_thresh", "total", "support")

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.config import LabelledConfig
 from unmask.infer.asking import task_of
+from unmask.recipe.assessment import Assessment
 from unmask.recipe.examples import read, reading_config
 from unmask.tasks.metrics.resampling import Bootstrap
 from unmask.tasks.predicting import scored
 from unmask.tasks.qa import QuestionAnswering
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """The figures of a model on a file."""
-
-    num_examples: int
-    scores: dict[str, float]
-    """By their scikit-learn, seqeval or SQuAD names."""
-    intervals: dict[str, tuple[float, float]]
-    """95 % bootstrap intervals."""
-    predictions: dict[str, str] | None = None
-    """Answers to questions by their id, empty for none; None for other tasks."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {"examples": self.num_examples, **self.scores, "intervals": self.intervals}
+from unmask.tasks.sentence import SentenceEmbedding
 
 
 def assess(bundle: Bundle, data: Path | str, config: LabelledConfig) -> Assessment:
@@ -39,6 +22,10 @@ def assess(bundle: Bundle, data: Path | str, config: LabelledConfig) -> Assessme
         UsageError: A model that was not fine-tuned.
         DataError: Examples that cannot be read, or labels that the model does not know.
     """
+    if isinstance(bundle.task, SentenceEmbedding):
+        from unmask.recipe.assess_sentences import assess_pairs
+
+        return assess_pairs(bundle, data, config)
     task = task_of(bundle)
     examples = read(task.name, data, reading_config(task.config, config))
     scores = scored(bundle.model, task, examples, bundle.require_tokenizer(), bundle.max_length)

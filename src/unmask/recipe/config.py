@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -26,6 +27,26 @@ class Evaluate(BaseModel):
     with, or 128 where that is not known."""
     num_sequences: int | None = Field(default=None, ge=1)
     """Most sequences measured, drawn from all over the text; without it all."""
+
+
+class EvaluateRetrieval(BaseModel):
+    """How a sentence encoder is measured on a test collection."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    split: str = "test"
+    """Whose judgements: the name of a file under `qrels`."""
+    top_k: int = Field(default=1000, ge=1)
+    """Documents retrieved for each query; measures that look at all stop there (trec_eval's usual
+    1,000)."""
+    graded: bool = False
+    """Judgements of Cranfield from 4 to 0, not 1 and 0."""
+    drop_identical: bool = False
+    """Leaves out documents with their query's own id, as BEIR does for ArguAna and Quora."""
+    run: Path | None = None
+    """A file to write what was retrieved to, as TREC runs are."""
+    max_reject_rate: float = Field(default=0.001, ge=0.0, le=1.0)
+    """It stops if more than this share of the records cannot be read; up to 9 never stop it."""
 
 
 class Extend(BaseModel):

@@ -26,6 +26,7 @@ from unmask.tasks.embedding_losses.registry import build as build_loss
 from unmask.tasks.embedding_sets import Learned, learned, number_of
 from unmask.tasks.encoding import encode_texts
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
+from unmask.tasks.metrics.similarity import pairwise
 from unmask.tasks.sentence import HEAD, SentenceEmbedding
 from unmask.tasks.sentence_config import DenseConfig, SentenceConfig
 from unmask.tasks.task import Outputs, Prediction, Term
@@ -83,7 +84,8 @@ class Embedding(SentenceEmbedding):
             build_loss(one.loss, config.width(hidden_size), len(one.classes) or None)
             for one in self.sets
         )
-        return replace(self, config=config, losses=losses)
+        metric = self.metric.replace("cosine", config.similarity)
+        return replace(self, config=config, losses=losses, metric=metric)
 
     # --- examples to sequences
 
@@ -188,20 +190,20 @@ class Embedding(SentenceEmbedding):
 
     def decode(self, _example: EmbeddingExample, scores: Vectors, /) -> Prediction:
         """How alike the first text is to each other one."""
-        cosines = embedding_scores.cosines(scores[:1].repeat(len(scores) - 1, axis=0), scores[1:])
-        return {"similarities": cosines.tolist()}
+        first = np.repeat(scores[:1], len(scores) - 1, axis=0)
+        return {"similarities": pairwise(first, scores[1:], self.config.similarity).tolist()}
 
     def score(
         self, examples: Sequence[EmbeddingExample], scores: Sequence[Vectors]
     ) -> dict[str, float]:
         """How well cosines follow the labels, or how often an anchor finds its positive."""
-        return embedding_scores.score(examples, scores)
+        return embedding_scores.score(examples, scores, self.config.similarity)
 
     def intervals(
         self, examples: Sequence[EmbeddingExample], scores: Sequence[Vectors], bootstrap: Bootstrap
     ) -> dict[str, Interval]:
         """The same with bootstrap confidence intervals."""
-        return embedding_scores.intervals(examples, scores, bootstrap)
+        return embedding_scores.intervals(examples, scores, self.config.similarity, bootstrap)
 
     def tuned(self, _examples: Sequence[EmbeddingExample], _scores: Sequence[Vectors]) -> Self:
         """Itself: nothing is fitted on validation data."""

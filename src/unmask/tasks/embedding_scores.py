@@ -1,4 +1,4 @@
-"""How good vectors of labelled examples are: by their scores, or by finding the positive."""
+"""How good vectors of labelled examples are: by their labels, or by finding the positive."""
 
 from __future__ import annotations
 
@@ -6,115 +6,128 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from unmask.data.labelled.sentences import EmbeddingExample
-from unmask.errors import DataError
+from unmask.errors import DataError, UsageError
+from unmask.tasks.metrics import pair_classification, retrieval, similarity
+from unmask.tasks.metrics.exact import Nearest, as_run, nearest
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
-from unmask.tasks.metrics.resampling import intervals as resampled
+from unmask.tasks.sentence_config import Similarity
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
+_CUTOFFS = (1, 10)
+_MORE = 2
+"""Texts found beyond the cutoff, for an anchor may find itself."""
+_ORDER = {"contradiction": 0.0, "neutral": 0.5, "entailment": 1.0}
+"""How alike two sentences are that stand so to each other."""
 
 
-def metric_of(examples: Sequence[EmbeddingExample]) -> str:
+def metric_of(examples: Sequence[EmbeddingExample], by: Similarity = "cosine") -> str:
     """The score by which the best weights are chosen, higher is better."""
-    return "spearman_cosine" if _are_scored(examples) else "mrr@10"
+    kinds = {"scores": f"spearman_{by}", "classes": f"{by}_ap", "positives": "mrr@10"}
+    return kinds[_kind(examples)]
 
 
-def cosines(a: Vectors, b: Vectors) -> Floats:
-    """(N, E) and (N, E) to (N,); a vector of zeros is like none."""
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    products = np.einsum("ne,ne->n", a, b, dtype=np.float64)
-    found: Floats = products / np.maximum(lengths, 1e-12)
-    return found
-
-
-def score(examples: Sequence[EmbeddingExample], scores: Sequence[Vectors]) -> dict[str, float]:
-    """`spearman_cosine` and `pearson_cosine` where examples have scores, else of retrieval.
+def score(
+    examples: Sequence[EmbeddingExample], vectors: Sequence[Vectors], by: Similarity
+) -> dict[str, float]:
+    """Of pairs with scores how similarities follow them; with 0 and 1 how they tell them apart;
+    without labels how often an anchor finds its positive among all texts.
 
     Raises:
         DataError: Single texts, of which nothing can be told.
     """
-    if _are_scored(examples):
-        found, wanted = _judged(examples, scores)
-        return {name: float(values[0]) for name, values in _correlated(found, wanted).items()}
-    ranks = _ranks(examples, scores)
-    return {name: float(values.mean()) for name, values in _of_ranks(ranks).items()}
+    kind = _kind(examples)
+    if kind == "positives":
+        qrels, run = _retrieved(examples, vectors, by)
+        found = retrieval.scores(qrels, run, _CUTOFFS, convention="sentence-transformers")
+        return {name: value for name, value in found.items() if "@" in name}
+    one, other, wanted = _judged(examples, vectors)
+    if kind == "classes":
+        return pair_classification.embedding_scores(one, other, wanted.astype(int), [by])
+    return similarity.scores(one, other, wanted, [by])
 
 
 def intervals(
-    examples: Sequence[EmbeddingExample], scores: Sequence[Vectors], bootstrap: Bootstrap
+    examples: Sequence[EmbeddingExample],
+    vectors: Sequence[Vectors],
+    by: Similarity,
+    bootstrap: Bootstrap,
 ) -> dict[str, Interval]:
     """The same with bootstrap confidence intervals, over pairs or over anchors."""
-    if _are_scored(examples):
-        found, wanted = _judged(examples, scores)
-        return resampled(
-            len(found), lambda places: _correlated(found[places], wanted[places]), bootstrap
+    kind = _kind(examples)
+    if kind == "positives":
+        found = retrieval.score_intervals(
+            *_retrieved(examples, vectors, by),
+            bootstrap,
+            _CUTOFFS,
+            convention="sentence-transformers",
         )
-    values = _of_ranks(_ranks(examples, scores))
-    return resampled(
-        len(examples),
-        lambda places: {name: one[places].mean(axis=1) for name, one in values.items()},
-        bootstrap,
-    )
+        return {name: one for name, one in found.items() if "@" in name}
+    one, other, wanted = _judged(examples, vectors)
+    if kind == "classes":
+        told = pair_classification.score_intervals(
+            wanted.astype(int), similarity.pairwise(one, other, by), bootstrap
+        )
+        return {f"{by}_{name}": interval for name, interval in told.items()}
+    return similarity.score_intervals(one, other, wanted, bootstrap, [by])
 
 
-def _are_scored(examples: Sequence[EmbeddingExample]) -> bool:
-    return bool(examples) and all(
-        len(example.texts) == 2 and _value(example) is not None for example in examples
-    )
+def nearest_by(by: Similarity, queries: Vectors, corpus: Vectors, k: int) -> Nearest:
+    """As `exact.nearest`, by any similarity that products can rank.
+
+    The squared distance to a query is, but for what all have in common, d d - 2 q d: the product of
+    (2 q, -1) and (d, d d), made negative.
+
+    Raises:
+        UsageError: Manhattan distances, which are no products.
+    """
+    if by == "manhattan":
+        raise UsageError("similarity: retrieval by manhattan distance is not measured here.")
+    if by in ("cosine", "dot"):
+        return nearest(queries, corpus, k, similarity=by)
+    ones = np.full((len(queries), 1), -1.0, dtype=np.float32)
+    squares = np.einsum("nd,nd->n", corpus, corpus)[:, None]
+    wide = np.concatenate([2 * queries, ones], axis=1), np.concatenate([corpus, squares], axis=1)
+    return nearest(*wide, k, similarity="dot")
+
+
+def _kind(examples: Sequence[EmbeddingExample]) -> str:
+    """By what they can be judged."""
+    values = [_value(example) for example in examples]
+    if not values or any(value is None for value in values):
+        return "positives"
+    return "classes" if {value for value in values if value is not None} <= {0.0, 1.0} else "scores"
 
 
 def _value(example: EmbeddingExample) -> float | None:
-    """A score as a number; the classes of inference in their order."""
-    if isinstance(example.label, tuple):
+    """A pair's score as a number; the classes of inference in their order."""
+    if len(example.texts) != 2 or isinstance(example.label, tuple):
         return None
-    if str(example.label).lower() in _ORDER:
-        return _ORDER[str(example.label).lower()]
+    if (value := _ORDER.get(str(example.label).lower())) is not None:
+        return value
     try:
         return float(example.label)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
 
 
-_ORDER = {"contradiction": 0.0, "neutral": 0.5, "entailment": 1.0}
-"""How alike two sentences are that stand so to each other."""
-
-
 def _judged(
-    examples: Sequence[EmbeddingExample], scores: Sequence[Vectors]
-) -> tuple[Floats, Floats]:
-    """(B,) cosines and the scores that they should follow."""
-    stacked = np.stack(scores)  # (B, 2, E)
+    examples: Sequence[EmbeddingExample], vectors: Sequence[Vectors]
+) -> tuple[Vectors, Vectors, Floats]:
+    """(B, E) of either text, and the (B,) scores that their similarities should follow."""
+    stacked = np.stack(vectors)  # (B, 2, E)
     wanted = np.array([_value(example) for example in examples], dtype=np.float64)
-    return cosines(stacked[:, 0], stacked[:, 1]), wanted
+    return stacked[:, 0], stacked[:, 1], wanted
 
 
-def _correlated(found: Floats, wanted: Floats) -> dict[str, Floats]:
-    """Of rows (R, B), or of one (B,); NaN where a row is all equal."""
-    found, wanted = np.atleast_2d(found), np.atleast_2d(wanted)
-    ranked = rankdata(found, axis=1), rankdata(wanted, axis=1)
-    return {
-        "spearman_cosine": _pearson(*ranked),
-        "pearson_cosine": _pearson(found, wanted),
-    }
+def _retrieved(
+    examples: Sequence[EmbeddingExample], vectors: Sequence[Vectors], by: Similarity
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Each anchor's positive, and what it finds among the texts of all examples but itself.
 
-
-def _pearson(a: Floats, b: Floats) -> Floats:
-    a = a - a.mean(axis=1, keepdims=True)
-    b = b - b.mean(axis=1, keepdims=True)
-    norm = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: Floats = np.where(norm > 0, (a * b).sum(axis=1) / norm, np.nan)
-    return found
-
-
-def _ranks(examples: Sequence[EmbeddingExample], scores: Sequence[Vectors]) -> Floats:
-    """(B,) at which place, from 1, each anchor's positive stands among all other texts.
-
-    A text that equals the anchor or the positive is no competitor; of equal cosines the positive
-    comes last.
+    Equal texts are one; of equal anchors each finds its own positive.
 
     Raises:
         DataError: Examples of one text.
@@ -124,45 +137,16 @@ def _ranks(examples: Sequence[EmbeddingExample], scores: Sequence[Vectors]) -> F
             "single texts tell nothing of how good their vectors are: name a file of pairs with "
             "scores, or with positives, by --validation."
         )
-    numbers: dict[str, int] = {}
-    rows: list[Vectors] = []
-    for example, vectors in zip(examples, scores, strict=True):
-        for text, vector in zip(example.texts[1:], vectors[1:], strict=True):
-            if text not in numbers:
-                numbers[text] = len(rows)
-                rows.append(vector)
-    corpus = _normalised(np.stack(rows))
-    ranks = np.empty(len(examples))
-    for start in range(0, len(examples), _AT_ONCE):
-        some = examples[start : start + _AT_ONCE]
-        anchors = _normalised(
-            np.stack([vectors[0] for vectors in scores[start : start + len(some)]])
-        )
-        similarities = anchors @ corpus.T
-        for i, example in enumerate(some):
-            positive = numbers[example.texts[1]]
-            others = similarities[i] >= similarities[i, positive]
-            others[positive] = False
-            if (same := numbers.get(example.texts[0])) is not None:
-                others[same] = False
-            ranks[start + i] = 1 + int(others.sum())
-    return ranks
-
-
-_AT_ONCE = 1024
-"""Anchors compared with all texts together."""
-
-
-def _normalised(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found: Vectors = vectors / np.maximum(lengths, np.float32(1e-12))
-    return found
-
-
-def _of_ranks(ranks: Floats) -> dict[str, Floats]:
-    """Of each anchor, what its positive's rank is worth."""
-    return {
-        "mrr@10": np.where(ranks <= 10, 1 / ranks, 0.0),
-        "accuracy@1": (ranks <= 1).astype(np.float64),
-        "accuracy@10": (ranks <= 10).astype(np.float64),
-    }
+    corpus: dict[str, Vectors] = {}
+    for example, rows in zip(examples, vectors, strict=True):
+        for text, vector in zip(example.texts[1:], rows[1:], strict=True):
+            corpus.setdefault(text, vector)
+    texts = list(corpus)
+    anchors = np.stack([rows[0] for rows in vectors])
+    found = nearest_by(by, anchors, np.stack(list(corpus.values())), max(_CUTOFFS) + _MORE)
+    names = [str(number) for number in range(len(examples))]
+    run = as_run(found, names, texts)
+    for name, example in zip(names, examples, strict=True):
+        run[name].pop(example.texts[0], None)
+    qrels = {name: {example.texts[1]: 1.0} for name, example in zip(names, examples, strict=True)}
+    return qrels, run

@@ -1,0 +1,1 @@
+"""Test collections of retrieval: documents, queries, judgements (qrels) and runs."""
