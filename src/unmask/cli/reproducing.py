@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter, validators
 
 from unmask.cli.flags import AsJson
 from unmask.errors import UsageError
 
+if TYPE_CHECKING:
+    from unmask.recipe.reproduce.report import Report
+
 Name = Literal[
-    "tasks", "tasks-few", "tasks-all", "tasks-full", "pretraining", "adaptation", "objectives"
+    "tasks",
+    "tasks-few",
+    "tasks-all",
+    "tasks-full",
+    "pretraining",
+    "adaptation",
+    "objectives",
+    "minilm",
+    "sbert",
 ]
 
 
@@ -37,7 +48,9 @@ def reproduce(
         tasks: all of tasks-few (1,000 examples, 3 seeds), tasks-all (every task, beside baselines)
         and tasks-full (full training sets, beside published figures). pretraining: a model's
         weights against random ones. adaptation: the same model pretrained on a task's text first.
-        objectives: what encoders are pretrained by, at an equal budget of tokens.
+        objectives: what encoders are pretrained by, at an equal budget of tokens. minilm:
+        all-MiniLM-L6-v2 on public test sets beside its published figures. sbert: Sentence-BERT's
+        argument, from a pretrained encoder.
     data
         Folder that holds one folder for each published data set; without it, the one that the
         environment variable UNMASK_DATA names.
@@ -57,9 +70,26 @@ def reproduce(
         if model is not None:
             raise UsageError("--model: without effect for objectives, whose arms begin afresh.")
         reports = [reproduce_objectives(output, data=data, only=only, seeds=seeds)]
+    elif table in ("minilm", "sbert"):
+        if only:
+            raise UsageError(f"--only: without effect for {table}, whose rows belong together.")
+        reports = [_of_sentences(table, output, data, model, seeds)]
     else:
         reports = run(table, output, data=data, model=model, only=only, seeds=seeds)
     if json:
         print(json_format.dumps([report.document for report in reports], ensure_ascii=False))
         return
     print("\n".join(report.markdown for report in reports), end="")
+
+
+def _of_sentences(
+    table: Name, output: Path, data: Path | None, model: str | None, seeds: int | None
+) -> Report:
+    from unmask.recipe.reproduce.minilm import reproduce_minilm
+    from unmask.recipe.reproduce.sbert import reproduce_sbert
+
+    if table == "sbert":
+        return reproduce_sbert(output, model=model, data=data, seeds=seeds)
+    if seeds is not None:
+        raise UsageError("--seeds: without effect for minilm, which is only measured.")
+    return reproduce_minilm(output, data=data, model=model)

@@ -74,6 +74,11 @@ def intervals(
     return similarity.score_intervals(one, other, wanted, bootstrap, [by])
 
 
+def correlation(one: Vectors, other: Vectors, wanted: Sequence[float]) -> float:
+    """Spearman's, of the cosines of (N, E) pairs with N scores."""
+    return similarity.scores(one, other, wanted, ["cosine"])["spearman_cosine"]
+
+
 def nearest_by(by: Similarity, queries: Vectors, corpus: Vectors, k: int) -> Nearest:
     """As `exact.nearest`, by any similarity that products can rank.
 

@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
@@ -56,14 +57,23 @@ def write(
         if not mine:
             continue
         document = _document(name, mine, skipped, model)
-        report = Report(name, document, markdown(document))
-        stem = mine[0].output / name
-        with writing(stem):
-            stem.with_suffix(".md").write_text(report.markdown, encoding="utf-8")
-            text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-            stem.with_suffix(".json").write_text(text, encoding="utf-8")
-        reports.append(report)
+        reports.append(keep(Report(name, document, markdown(document)), mine[0].output))
     return reports
+
+
+def keep(report: Report, folder: Path) -> Report:
+    """Writes a report as Markdown and JSON, and gives it back.
+
+    Raises:
+        MachineError: The folder cannot be written.
+    """
+    stem = folder / report.name
+    with writing(stem):
+        folder.mkdir(parents=True, exist_ok=True)
+        stem.with_suffix(".md").write_text(report.markdown, encoding="utf-8")
+        text = json.dumps(report.document, indent=2, ensure_ascii=False) + "\n"
+        stem.with_suffix(".json").write_text(text, encoding="utf-8")
+    return report
 
 
 def _document(
