@@ -112,8 +112,14 @@ def _encoded(
     with Rejects(config.max_reject_rate) as rejects:
         for some in _blocks(collection.read(rejects)):
             ids += [document.id for document in some]
-            parts.append(embedder.encode_document([document.content for document in some]))
+            parts.append(embedder.encode_document([_content(document) for document in some]))
     return ids, np.concatenate(parts)
+
+
+def _content(document: CorpusDocument) -> str:
+    """Title and text, unless the text begins with its title, as Cranfield's do."""
+    repeats = document.title and document.text.startswith(document.title.rstrip(" ."))
+    return document.text if repeats else document.content
 
 
 def _blocks(documents: Iterator[CorpusDocument]) -> Iterator[list[CorpusDocument]]:

@@ -14,7 +14,7 @@ import torch
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle, refuse_control
 from unmask.checkpoint.huggingface.configuration import read_config
-from unmask.checkpoint.transfer import with_head, with_sentences
+from unmask.checkpoint.transfer import Transfer, with_head, with_sentences
 from unmask.data.windows import Window
 from unmask.errors import UsageError
 from unmask.models.config import EncoderConfig
@@ -23,6 +23,8 @@ from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
 from unmask.recipe.together import Say
 from unmask.tasks.embedding import Embedding
+from unmask.tasks.registry import as_reranker
+from unmask.tasks.reranking import Reranking
 from unmask.tasks.sentence import SentenceEmbedding
 from unmask.tasks.task import LabelledTask, Model
 from unmask.train.distributed import World
@@ -85,6 +87,10 @@ def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say
         before = base.task.config if isinstance(base.task, SentenceEmbedding) else None
         task = task.standing_on(before, config.hidden_size)
         start = with_sentences(replace(base, config=config), task, generator)
+    elif isinstance(task, Reranking) and _scores_pairs(base, task):
+        say("the model scores pairs already: its score is what is trained on")
+        head = base.model.heads[task.head]
+        start = Transfer(Model(base.model.encoder, {task.head: head}), has_pooler=True)
     else:
         start = with_head(replace(base, config=config), task.head, task.num_outputs, generator)
     if task.head == "pooled_classifier" and not start.has_pooler:
@@ -93,7 +99,17 @@ def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say
         reinitialise_top(start.model, recipe.reinitialise, config.initializer_range, generator)
     if recipe.freeze is not None:
         _warn_of_frozen(recipe.freeze, freeze(start.model, recipe.freeze), start.model)
-    return replace(base, model=start.model.train(), task=task, config=config, folder=None)
+    begun = replace(base, model=start.model.train(), task=task, config=config, folder=None)
+    if isinstance(task, Reranking):  # other tools cut where the tokenizer says
+        length = min(base.max_length, longest or base.max_length)
+        return replace(begun, tokenizer=base.require_tokenizer().with_max_length(length))
+    return begun
+
+
+def _scores_pairs(base: Bundle, task: Reranking) -> bool:
+    """Whether the model has such a head already, that gives a text with another one number."""
+    before = as_reranker(base.task)
+    return before is not None and before.head == task.head in base.model.heads
 
 
 def segments_shared(config: EncoderConfig, windows: Sequence[Window]) -> bool:

@@ -35,6 +35,7 @@ _OF_ROWS: Final[dict[str, Callable[..., Iterator[Any]]]] = {
     "tagging": objects.tagged_of,
     "qa": objects.questions_of,
     "embedding": objects.sentences_of,
+    "reranking": objects.ranked_of,
 }
 _LABELS: Final = {"single": "class", "multi": "multi", "regression": "number"}
 """What a label is, by the kind of a classification."""
@@ -222,5 +223,5 @@ def _shared(train: Sequence[Any], others: Sequence[Any]) -> int:
 
 
 def _content(example: Any) -> tuple[Any, ...]:
-    names = ("text", "text_pair", "texts", "choices", "question", "context")
+    names = ("text", "text_pair", "texts", "choices", "question", "context", "query")
     return tuple(getattr(example, name, None) for name in names)

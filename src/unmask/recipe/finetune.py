@@ -33,6 +33,7 @@ from unmask.recipe.together import REJECTS, Say, locked, voice
 from unmask.recipe.verdict import verdict
 from unmask.tasks.embedding import Embedding
 from unmask.tasks.registry import TASKS
+from unmask.tasks.reranking import Reranking
 from unmask.train.distributed import World, world
 from unmask.train.log import METRICS_FILE, read_metrics
 
@@ -180,7 +181,7 @@ def _train_seeds(
 ) -> Outcome:
     """A run for each seed, and what they come to together."""
     task = TASKS[recipe.task].begin(recipe.settings, examples.train)
-    if isinstance(task, Embedding):
+    if isinstance(task, Embedding | Reranking):
         task = task.judged_by(examples.validation)
     outcomes = [
         train_once(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.recipe import card_figures
+from unmask.recipe.card_uses import uses
 from unmask.recipe.config import Finetune
 
 if TYPE_CHECKING:
     from unmask.recipe.outcome import Outcome
 
 _MOST_LABELS = 50
-_FOLDER = "path/to/this/folder"
 
 
 class _Kind(NamedTuple):
@@ -73,6 +73,14 @@ _KINDS = {
         "What it calls alike is what its training examples called alike. Vectors of other models "
         "do not compare with its own.",
     ),
+    "reranking": _Kind(
+        "text-ranking",
+        "cross-encoder",
+        "It scores how well a document answers a query, to put what a search found in order.",
+        "It reads each document beside the query, so it is for hundreds of documents, not for "
+        "millions. Scores say which document is better; what is good enough, only examples of your "
+        "own tell.",
+    ),
 }
 
 
@@ -100,9 +108,9 @@ def card(
         f"tags: [unmask, bert, {recipe.task}]\n---",
         f"# A {kind.title} of {size / 1e6:.1f}M parameters",
         f"{kind.answers} It is BERT's encoder of `{_shown(base_model)}`, fine-tuned.",
-        *_labels(task.labels if _kind(task) != "regression" else ()),
+        *_labels(() if _kind(task) in ("regression", "reranking") else task.labels),
         "## How to use it",
-        *_uses(task, kind),
+        *uses(task, kind.pipeline_tag),
         "## Figures",
         f"Examples: {counted}. {card_figures.caution(outcome)}",
         card_figures.table(outcome),
@@ -141,7 +149,7 @@ def over_seeds(outcome: Outcome, num_seeds: int) -> str:
 
 def _library(task: Any) -> str:
     """What else loads the folder, by the name that model hubs know."""
-    if task.name == "embedding":
+    if task.name == "embedding" or (task.name == "reranking" and task.architecture is not None):
         return "sentence-transformers"
     return "unmask" if task.architecture is None else "transformers"
 
@@ -159,57 +167,6 @@ def _labels(labels: Sequence[str]) -> list[str]:
     more = len(labels) - _MOST_LABELS
     rest = f" and {more} more, which `config.json` names" if more > 0 else ""
     return [f"Labels: {listed}{rest}."]
-
-
-def _uses(task: Any, kind: _Kind) -> list[str]:
-    if task.name == "embedding":
-        return [
-            f"```bash\nunmask embed {_FOLDER} --input texts.txt --output vectors.npy\n```",
-            f'```python\nimport unmask\n\nengine = unmask.load("{_FOLDER}")\n'
-            'vectors = engine.encode(["A text.", "Another one."])\n'
-            "engine.similarity(vectors, vectors)\n```",
-            "```python\nfrom sentence_transformers import SentenceTransformer\n\n"
-            f'vectors = SentenceTransformer("{_FOLDER}").encode(["A text.", "Another one."])\n```',
-        ]
-    text = "" if kind.pipeline_tag in ("multiple-choice", "question-answering") else '"A text." '
-    if getattr(task, "pairs", None):
-        text = '"A text." "A second text." '
-    found = [
-        f"```bash\nunmask predict {_FOLDER} {text or '--input FILE '}--json\n"
-        f"unmask evaluate {_FOLDER} FILE   # labelled examples of your own\n```"
-    ]
-    if task.architecture is None:
-        return [*found, "transformers has no class for its mean-pooled head."]
-    loaded = f"AutoModelFor{task.architecture}"
-    if task.architecture == "TokenClassification":
-        found.append(
-            "```python\nfrom transformers import pipeline\n\n"
-            f'tagger = pipeline("token-classification", "{_FOLDER}", '
-            'aggregation_strategy="first")\n```\n\n'
-            "`first` takes each word's tag from its first piece, as here; transformers' `simple` "
-            "tags the pieces one by one and tears words apart."
-        )
-    found.append(
-        f"```python\nfrom transformers import {loaded}, AutoTokenizer\n\n"
-        f'tokenizer = AutoTokenizer.from_pretrained("{_FOLDER}")\n'
-        f'model = {loaded}.from_pretrained("{_FOLDER}")\n```'
-    )
-    unread = _unread(task)
-    return [*found, f"transformers gives the same logits, but does not read {unread}."] if unread \
-        else found  # fmt: skip
-
-
-def _unread(task: Any) -> str:
-    """What was fitted on validation examples and stands in unmask.json alone."""
-    targets = getattr(task, "targets", None)
-    temperature = getattr(targets or task, "temperature", 1.0)
-    if temperature != 1.0:
-        return f"the temperature by which they are divided ({temperature:.3f})"
-    if getattr(targets, "thresholds", None) is not None:
-        return "the labels' thresholds"
-    if task.name == "qa" and task.config.unanswerable:
-        return f"the threshold of no answer ({task.config.no_answer_threshold:.3f})"
-    return ""
 
 
 def _settings(recipe: Finetune, task: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from unmask.recipe.telling import ALREADY_FINISHED, standing
 from unmask.recipe.together import Say
 from unmask.tasks.embedding import Embedding
 from unmask.tasks.predicting import scored
+from unmask.tasks.reranking import Reranking
 from unmask.tasks.task import LabelledTask, Model
 from unmask.text.tokenizer import Tokenizer
 from unmask.train.compiling import compile_blocks
@@ -119,8 +121,10 @@ def _source(
                 f"{num_cut:,} of {len(every):,} texts have {most} tokens or more, and are cut there"
             )
         return PlannedSource(groups, recipe.train.batch_size)
-    encoded = task.encode(train, tokenizer, longest)
-    every = [window for windows in encoded for window in windows]
+    if isinstance(task, Reranking):
+        every = task.training_windows(train, tokenizer, longest)
+    else:
+        every = list(chain.from_iterable(task.encode(train, tokenizer, longest)))
     if segments_shared(bundle.config, every):
         say("the model has one segment: the separator alone tells it where a second text begins")
     return WindowSource(every)

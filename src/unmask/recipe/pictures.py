@@ -18,6 +18,7 @@ from unmask.tasks.metrics.calibration import reliability
 from unmask.tasks.metrics.grading import QUESTION_TYPES, grade
 from unmask.tasks.multiple_choice import MultipleChoice
 from unmask.tasks.qa import QuestionAnswering
+from unmask.tasks.reranking import Reranking
 from unmask.tasks.tag_sets import given_tags, spelled
 from unmask.tasks.tagging import Tagging
 from unmask.tasks.targets.labels import names
@@ -200,4 +201,5 @@ _BY_TASK: dict[type, Drawing] = {
     Tagging: _tagging,
     QuestionAnswering: _questions,
     Embedding: lambda *_: [],
+    Reranking: lambda *_: [],
 }

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from unmask.checkpoint.bundle import Bundle
-from unmask.recipe.baselines import choices, questions, sentences, texts, words
+from unmask.recipe.baselines import choices, questions, ranked, sentences, texts, words
 from unmask.tasks.classification import Classification
 from unmask.tasks.embedding import Embedding
 from unmask.tasks.multiple_choice import MultipleChoice
 from unmask.tasks.qa import QuestionAnswering
+from unmask.tasks.reranking import Reranking
 from unmask.tasks.tagging import Tagging
 from unmask.tasks.task import LabelledTask
 
@@ -20,6 +21,7 @@ _BY_TASK: dict[type, Callable[..., dict[str, dict[str, float]]]] = {
     Tagging: words.baselines,
     QuestionAnswering: questions.baselines,
     Embedding: sentences.baselines,
+    Reranking: ranked.baselines,
 }
 
 
@@ -33,7 +35,8 @@ def baselines(
     tags `word features + logistic regression`); `linear probe` is the same regression over the
     frozen encoder of `base`, the model that fine-tuning began with. Question answering has `never
     an answer` and `most similar sentence`; vectors of texts have `tf-idf` and the model `before
-    training`. All learn from the `train` examples alone.
+    training`; rankings have `bm25`, the `order given`, and the model before if it
+    ranks already. All learn from the `train` examples alone.
 
     Raises:
         DataError: A measured example with a label that the task does not have, or without one.
