@@ -117,9 +117,9 @@ def _encoded(
 
 
 def _content(document: CorpusDocument) -> str:
-    """Title and text, unless the text begins with its title, as Cranfield's do."""
-    repeats = document.title and document.text.startswith(document.title.rstrip(" ."))
-    return document.text if repeats else document.content
+    """Title and text, as BEIR joins them; Cranfield's texts begin with their titles already."""
+    is_cranfield = Path(document.place.rpartition(":")[0]).name == _CRANFIELD
+    return document.text if is_cranfield else document.content
 
 
 def _blocks(documents: Iterator[CorpusDocument]) -> Iterator[list[CorpusDocument]]:
