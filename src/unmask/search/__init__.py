@@ -1,0 +1,1 @@
+"""Embeddings to an index, queries to passages, and near texts among many."""

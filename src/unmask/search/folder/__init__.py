@@ -1,0 +1,1 @@
+"""An index that lies in a folder, memory-mapped."""

@@ -1,0 +1,222 @@
+"""Faiss indexes over a segment's vectors, with the recall that they were measured at.
+
+What such an index proposes is scored again by the vectors themselves, so that scores of all
+segments compare, and 8 bits a number cost recall alone, never a wrong score. Where it finds fewer
+than there are, everything is looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.errors import DataError
+from unmask.search.config import IndexConfig
+from unmask.search.embedder import Vectors
+from unmask.search.extras import faiss
+from unmask.search.folder.manifest import ApproximateEntry
+from unmask.search.folder.nearest import Found, best, exact
+
+AUTO_FROM = 200_000
+"""Passages of a segment from which `auto` takes a graph."""
+WORTH_FROM = 1_000
+"""Fewer passages are always looked at one by one, which is quicker."""
+NEIGHBOURS = 10
+SAMPLE = 200
+_LINKS = 32
+_EFFORTS = (16, 32, 64, 128, 256, 512, 1024)
+_OVERFETCH = 4
+"""Candidates for each result, where codes are coarser than vectors."""
+_SEED = 20_240_101
+_GATHERED = 65_536
+"""Vectors copied out at once to be scored again."""
+_ROUNDING = 1e-5
+"""Between two scores of the same vectors, multiplied in another order."""
+_LEAST_SHARE = 0.02
+"""Of the rows, that may be found, up to which these alone are looked at, which is quicker; and of
+those that may be found, that are wanted, beyond which all are."""
+_FOURCC = {"HNSW": {b"IHNf", b"IHNs"}, "IVF": {b"IwFl", b"IwSq"}, "SQ8": {b"IxSQ"}}
+
+
+def factory_for(config: IndexConfig, num_passages: int) -> str | None:
+    """What faiss is to build over so many vectors; None to look at all of them."""
+    kind = config.kind
+    if kind == "auto":
+        kind = "hnsw" if num_passages > AUTO_FROM else "exact"
+    coarse = config.quantise == "sq8"
+    if num_passages < WORTH_FROM or (kind == "exact" and not coarse):
+        return None
+    if kind == "exact":
+        return "SQ8"
+    if kind == "hnsw":
+        return f"HNSW{_LINKS}_SQ8" if coarse else f"HNSW{_LINKS}"
+    # As faiss advises: 4 sqrt(N) cells, each with at least 39 vectors to learn it from.
+    cells = max(1, min(round(4 * math.sqrt(num_passages)), num_passages // 39))
+    return f"IVF{cells},{'SQ8' if coarse else 'Flat'}"
+
+
+def build(vectors: Vectors, factory: str, recall: float, path: Path) -> ApproximateEntry:
+    """Builds the index into a file, and finds the least effort that reaches the recall.
+
+    Raises:
+        MachineError: The extra `search` is not installed.
+    """
+    library = faiss()
+    index = library.index_factory(vectors.shape[1], factory, library.METRIC_INNER_PRODUCT)
+    chance = np.random.default_rng(_SEED)
+    num_cells = index.nlist if factory.startswith("IVF") else 0
+    rows = _drawn(chance, len(vectors), max(10_000, 64 * num_cells))
+    index.train(np.ascontiguousarray(vectors[rows]))
+    for start in range(0, len(vectors), 65_536):
+        index.add(np.ascontiguousarray(vectors[start : start + 65_536]))
+    library.write_index(index, str(path))
+    sample = _drawn(chance, len(vectors), SAMPLE)
+    effort, found = _tuned(Approximate(index, factory, 0), vectors, sample, recall)
+    return ApproximateEntry(
+        file=path.name,
+        factory=factory,
+        effort=effort,
+        recall=found,
+        neighbours=NEIGHBOURS,
+        sample=len(sample),
+    )
+
+
+def load(path: Path, entry: ApproximateEntry, shape: tuple[int, int]) -> Approximate:
+    """The index in a file whose hash was compared before, memory-mapped as far as faiss can.
+
+    Faiss reads binary without much doubt, so what can be checked is before: kind, width, number.
+
+    Raises:
+        DataError: It is another index than the manifest says.
+        MachineError: The extra `search` is not installed.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+    kind = next((kind for kind in _FOURCC if entry.factory.startswith(kind)), "")
+    found = (int.from_bytes(head[8:16], "little"), int.from_bytes(head[4:8], "little"))
+    if head[:4] not in _FOURCC.get(kind, ()) or found != shape:
+        raise DataError(
+            f"{path}: is not the {entry.factory} index over {shape[0]} vectors of {shape[1]} "
+            "dimensions that the manifest names. Do not trust this index."
+        )
+    library = faiss()
+    try:
+        index = library.read_index(str(path), library.IO_FLAG_MMAP_IFC)
+    except RuntimeError as error:
+        raise DataError(
+            f"{path}: faiss cannot read it ({str(error).splitlines()[-1][:200]}). Take another "
+            "copy of the index."
+        ) from error
+    if (index.ntotal, index.d) != shape or not index.is_trained:
+        raise DataError(f"{path}: does not hold what its head says. Do not trust this index.")
+    return Approximate(index, entry.factory, entry.effort)
+
+
+@dataclass(frozen=True)
+class Approximate:
+    """A faiss index and how long it looks."""
+
+    index: Any
+    factory: str
+    effort: int
+
+    def search(
+        self, vectors: Vectors, queries: Vectors, top_k: int, mask: NDArray[np.bool_] | None
+    ) -> Found:
+        """As `nearest.exact`, but some of the nearest may be missing, never any of the number."""
+        allowed = len(vectors) if mask is None else int(mask.sum())
+        if allowed <= _LEAST_SHARE * len(vectors) or top_k > _LEAST_SHARE * allowed:
+            return exact(vectors, queries, top_k, mask)
+        size = max(1, _GATHERED // self._wanted(len(vectors), top_k))
+        parts = [
+            self._search(vectors, queries[start : start + size], top_k, mask)
+            for start in range(0, len(queries), size)
+        ]
+        if not parts:
+            return exact(vectors, queries, top_k, mask)
+        return np.concatenate([rows for rows, _ in parts]), np.concatenate([s for _, s in parts])
+
+    def _search(
+        self, vectors: Vectors, queries: Vectors, top_k: int, mask: NDArray[np.bool_] | None
+    ) -> Found:
+        """The best of what faiss finds, scored again; everything where it finds too few."""
+        wanted = self._wanted(len(vectors), top_k)
+        _, rows = self.index.search(queries, wanted, params=self._parameters(wanted, mask))
+        near = vectors[np.maximum(rows, 0)]  # (Q, wanted, D)
+        scores = np.einsum("qkd,qd->qk", near, queries)
+        rows, scores = best(rows.astype(np.int64), np.where(rows < 0, -np.inf, scores), top_k)
+        short = np.flatnonzero((rows < 0).any(axis=1))
+        if len(short):
+            rows[short], scores[short] = exact(vectors, queries[short], top_k, mask)
+        return rows, scores
+
+    def _wanted(self, num_vectors: int, top_k: int) -> int:
+        """Candidates to ask faiss for."""
+        return min(num_vectors, _OVERFETCH * top_k if "SQ8" in self.factory else top_k)
+
+    def _parameters(self, wanted: int, mask: NDArray[np.bool_] | None) -> Any:
+        library = faiss()
+        chosen, share = None, 1.0
+        if mask is not None:
+            chosen = library.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+            share = float(mask.mean())
+        # What may not be found takes places among what is kept in view.
+        effort = max(1, round(self.effort / share))
+        if self.factory.startswith("HNSW"):
+            effort = max(effort, round(wanted / share))
+            return library.SearchParametersHNSW(sel=chosen, efSearch=effort)
+        if self.factory.startswith("IVF"):
+            return library.SearchParametersIVF(sel=chosen, nprobe=min(effort, self.index.nlist))
+        return library.SearchParameters(sel=chosen)
+
+
+def _tuned(
+    index: Approximate, vectors: Vectors, sample: NDArray[np.int64], wanted: float
+) -> tuple[int, float]:
+    """The least effort that finds the share wanted, or the greatest, and what it finds."""
+    queries = np.ascontiguousarray(vectors[sample])
+    top_k = min(NEIGHBOURS + 1, len(vectors))
+    truth = exact(vectors, queries, top_k, None)
+    efforts: tuple[int, ...] = (0,)
+    if index.factory.startswith("HNSW"):
+        efforts = _EFFORTS
+    elif index.factory.startswith("IVF"):
+        cells = index.index.nlist
+        efforts = (*(effort for effort in (1, 2, 4, *_EFFORTS) if effort < cells), cells)
+    reached = 0.0
+    for effort in efforts:
+        trial = Approximate(index.index, index.factory, effort)
+        reached = recall_of(truth, trial.search(vectors, queries, top_k, None), sample)
+        if reached >= wanted:
+            return effort, reached
+    return efforts[-1], reached
+
+
+def recall_of(truth: Found, found: Found, own: NDArray[np.int64]) -> float:
+    """Share of the nearest that were found, the (Q,) queries' own rows left out.
+
+    By scores, for of equal vectors any will do.
+    """
+    shares = []
+    for query, row in enumerate(own.tolist()):
+        near, seen = (
+            [float(score) for number, score in zip(rows[query], scores[query], strict=True)
+             if number not in (row, -1)][:NEIGHBOURS]
+            for rows, scores in (truth, found)
+        )  # fmt: skip
+        least = near[-1] - _ROUNDING if near else 0.0
+        shares.append(sum(score >= least for score in seen) / max(1, len(near)) if near else 1.0)
+    return float(np.mean(shares))
+
+
+def _drawn(chance: np.random.Generator, total: int, size: int) -> NDArray[np.int64]:
+    """So many rows, ascending; all where there are no more."""
+    if size >= total:
+        return np.arange(total)
+    return np.sort(chance.choice(total, size, replace=False))
