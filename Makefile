@@ -4,7 +4,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH ?= run
-EXTRAS := fast,corpus,tensorboard,tune,develop
+EXTRAS := fast,corpus,search,qdrant,pgvector,tensorboard,tune,develop
 BIN := .venv/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
