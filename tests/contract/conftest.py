@@ -13,15 +13,19 @@ from torch import Tensor
 
 from unmask.batch import Batch
 from unmask.checkpoint.assemble import assemble
+from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.transfer import with_head
 from unmask.data.labelled.examples import (
     Answer,
     ChoiceExample,
     QuestionExample,
+    RankedExample,
     TaggedExample,
     TextExample,
 )
 from unmask.data.labelled.words import joined
 from unmask.data.loader import Source, Transform
+from unmask.data.windows import WindowSource
 from unmask.models.config import CONFIGS, EncoderConfig
 from unmask.nn.init import initialise
 from unmask.recipe.config import Pretrain
@@ -241,6 +245,25 @@ def _choices() -> list[ChoiceExample]:
     ]
 
 
+def _ranked(grades: tuple[float, ...]) -> Callable[[], list[RankedExample]]:
+    """Queries with two to four documents of different lengths, one of each grade."""
+
+    def make() -> list[RankedExample]:
+        made = []
+        for i in range(8):
+            size = min(len(grades), 2 + i % 3)
+            documents = tuple(f"{WORDS[i]} {_sentence(i + 5 * j)}" for j in range(size))
+            own = tuple(grades[(i + j) % size] for j in range(size))
+            made.append(RankedExample(str(i), _sentence(i + 3), documents, own, f"x:{i}"))
+        return made
+
+    return make
+
+
+def _graded(_task: Any, examples: Sequence[Any]) -> list[Any]:
+    return [np.asarray(example.grades) for example in examples]
+
+
 def _log_one_hot(task: Any, examples: Sequence[Any]) -> list[Any]:
     rows = [[task.labels.index(tag) for tag in example.tags] for example in examples]
     return [np.log(np.eye(len(task.labels))[row] + 1e-9) for row in rows]
@@ -263,6 +286,7 @@ _OF_TOKENS = 2e-2
 """Of a hundred scores and more the farthest is far off: 0.017 in BERT's parts of speech, of which
 rounding the weights alone makes 0.006. It is bfloat16, which has three digits, and not the code:
 transformers' class for the same weights is off by the same 0.017, and float16 by 0.002."""
+_LEVELS = (0.0, 6.0, 3.0, 1.0)
 CASES: dict[str, Case] = {
     "classification": Case("classification", {}, texts(lambda i: "abc"[i % 3]), _one_hot),
     "pairs": Case("classification", {}, texts(lambda i: "ab"[i % 2], pairs=True), _one_hot),
@@ -301,6 +325,18 @@ CASES: dict[str, Case] = {
     ),
     "questions": Case("qa", {}, _questions, _spans, bf16_tolerance=_OF_TOKENS),
     "choices": Case("multiple-choice", {}, _choices, _chosen),
+    "relevant": Case("reranking", {}, _ranked((0.0, 1.0)), _graded),
+    "relevant-by-the-mean": Case(
+        "reranking",
+        {"pooling": "mean", "loss": "binary-cross-entropy", "positive_weight": 3.0},
+        _ranked((0.0, 1.0, 0.5)),
+        _graded,
+    ),
+    "graded": Case("reranking", {"loss": "mean-squared-error"}, _ranked((0.0, 2.0, 1.0)), _graded),
+    **{
+        f"ranked-by-{loss}": Case("reranking", {"loss": loss}, _ranked(_LEVELS), _graded)
+        for loss in ("ranknet", "listnet", "listmle", "lambda")
+    },
 }
 
 
@@ -357,6 +393,28 @@ def covered() -> set[str]:
 def tokenizer() -> Tokenizer:
     """Knows the words of the cases."""
     return train_wordpiece([" ".join(WORDS)] * 4, TokenizerConfig(vocab_size=60, min_frequency=1))
+
+
+@pytest.fixture
+def uneven_lists(make_of: Callable[..., Any], tokenizer: Tokenizer) -> Callable[[], dict[str, Any]]:
+    """What `rehearse` takes to learn the order of two to four documents of each query."""
+
+    def make() -> dict[str, Any]:
+        case = CASES["ranked-by-lambda"]
+        task = case.begin()
+        encoder, config = make_of("bert", set())
+        base = Bundle(encoder, None, tokenizer, config, None)
+        generator = torch.Generator().manual_seed(1)
+        windows = task.training_windows(case.examples(), tokenizer, config.max_length)
+        return {
+            "model": with_head(base, task.head, task.num_outputs, generator).model,
+            "task": task,
+            "source": WindowSource(windows),
+            "transform": lambda batch, *_: batch,
+            "measure": lambda _: {},
+        }
+
+    return make
 
 
 _LAST_SPECIAL, _TO_PIECES = 4, 14

@@ -12,6 +12,8 @@ from unmask.data.loader import Source
 from unmask.tasks.task import Model
 from unmask.train.distributed import World
 
+from .embeddings import LOSSES, parts
+
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
 @pytest.mark.parametrize("next_sentence", [False, True], ids=["mlm", "mlm+nsp"])
@@ -71,4 +73,43 @@ def test_two_processes_give_the_gradient_of_one_by_any_objective(
     shared = one_step(dtype=dtype, train=settings, world=both, **parts)
 
     assert shared.num_forwards > 1
+    assert_same_step(shared, alone, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
+@pytest.mark.parametrize("micro_batch_tokens", [8192, 30])
+def test_two_processes_give_the_gradient_of_one_for_lists_of_uneven_length(
+    micro_batch_tokens: int,
+    dtype: torch.dtype,
+    both: World,
+    uneven_lists: Callable[[], dict[str, Any]],
+    one_step: Callable[..., Any],
+    assert_same_step: Callable[..., None],
+) -> None:
+    alone = one_step(dtype=dtype, train={"batch_size": 7}, **uneven_lists())
+    settings = {"batch_size": 7, "micro_batch_tokens": micro_batch_tokens}
+
+    shared = one_step(dtype=dtype, train=settings, world=both, **uneven_lists())
+
+    assert shared.num_forwards == 1 or micro_batch_tokens < 8192
+    assert_same_step(shared, alone, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("micro_batch_tokens", [8192, 60])
+def test_two_processes_give_the_gradient_of_one_for_losses_over_embeddings(
+    loss: str,
+    micro_batch_tokens: int,
+    dtype: torch.dtype,
+    both: World,
+    one_step: Callable[..., Any],
+    assert_same_step: Callable[..., None],
+) -> None:
+    alone = one_step(dtype=dtype, train={"batch_size": 7}, **parts(loss, batch_size=7))
+    settings = {"batch_size": 7, "micro_batch_tokens": micro_batch_tokens}
+
+    shared = one_step(dtype=dtype, train=settings, world=both, **parts(loss, batch_size=7))
+
+    assert shared.num_forwards == 1 or micro_batch_tokens < 8192
     assert_same_step(shared, alone, dtype)
