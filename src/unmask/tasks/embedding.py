@@ -144,6 +144,8 @@ class Embedding(SentenceEmbedding):
             return {}
         if wanted == "class":
             return {_TERM: np.array([_class(example, taught.classes)], dtype=np.int64)}
+        if wanted == "vectors":  # one for all texts of the example
+            return {_TERM: np.array([[example.label]], dtype=np.float32)}
         if wanted == "scores" and isinstance(example.label, tuple):
             return {_TERM: np.array([example.label], dtype=np.float32)}
         return {_TERM: np.array([number_of(example)], dtype=np.float32)}

@@ -33,7 +33,8 @@ def score(
     examples: Sequence[EmbeddingExample], vectors: Sequence[Vectors], by: Similarity
 ) -> dict[str, float]:
     """Of pairs with scores how similarities follow them; with 0 and 1 how they tell them apart;
-    without labels how often an anchor finds its positive among all texts.
+    without labels how often an anchor finds its positive among all texts. Beside a teacher's
+    vectors, how similarities of one example and the next follow the teacher's.
 
     Raises:
         DataError: Single texts, of which nothing can be told.
@@ -100,10 +101,18 @@ def nearest_by(by: Similarity, queries: Vectors, corpus: Vectors, k: int) -> Nea
 
 def _kind(examples: Sequence[EmbeddingExample]) -> str:
     """By what they can be judged."""
+    if examples and all(_teachers(example) for example in examples):
+        return "scores"
     values = [_value(example) for example in examples]
     if not values or any(value is None for value in values):
         return "positives"
     return "classes" if {value for value in values if value is not None} <= {0.0, 1.0} else "scores"
+
+
+def _teachers(example: EmbeddingExample) -> tuple[float, ...]:
+    """The teacher's vector, if the label is one: longer than a score for each text."""
+    label = example.label
+    return label if isinstance(label, tuple) and len(label) > len(example.texts) else ()
 
 
 def _value(example: EmbeddingExample) -> float | None:
@@ -122,6 +131,12 @@ def _judged(
     examples: Sequence[EmbeddingExample], vectors: Sequence[Vectors]
 ) -> tuple[Vectors, Vectors, Floats]:
     """(B, E) of either text, and the (B,) scores that their similarities should follow."""
+    taught = [_teachers(example) for example in examples]
+    if all(taught):
+        teachers = np.array(taught, dtype=np.float32)
+        firsts, lasts = (np.stack([rows[place] for rows in vectors]) for place in (0, -1))
+        wanted = similarity.pairwise(teachers, np.roll(teachers, -1, axis=0), "cosine")
+        return firsts, np.roll(lasts, -1, axis=0), wanted
     stacked = np.stack(vectors)  # (B, 2, E)
     wanted = np.array([_value(example) for example in examples], dtype=np.float64)
     return stacked[:, 0], stacked[:, 1], wanted

@@ -65,12 +65,18 @@ def learned(choice: LossChoice, examples: Sequence[EmbeddingExample]) -> Learned
 
 def _fitting(examples: Sequence[EmbeddingExample]) -> str:
     """The loss for a data set's form, see `LossChoice.loss`."""
-    if len(examples[0].texts) == 1:
-        return "simcse"
-    if examples[0].label is None:
-        return "multiple-negatives-ranking"
-    if isinstance(examples[0].label, tuple):
-        return "kl-divergence" if len(examples[0].label) > 1 else "margin-mse"
+    label, num_texts = examples[0].label, len(examples[0].texts)
+    if label is None:
+        return "simcse" if num_texts == 1 else "multiple-negatives-ranking"
+    if isinstance(label, tuple):
+        if len(label) > num_texts:  # more than a score for each
+            return "embedding-mse"
+        return "kl-divergence" if len(label) > 1 else "margin-mse"
+    if num_texts == 1:
+        raise DataError(
+            f"{examples[0].place}: {_form(examples[0])}; no loss takes single texts with labels. "
+            'Name no label column (--data.columns.label ""), or `unmask finetune classification`.'
+        )
     try:
         numbers = {number_of(example) for example in examples}
     except DataError:
@@ -86,7 +92,9 @@ def _require_form(name: str, kind: type[EmbeddingLoss], example: EmbeddingExampl
         raise DataError(
             f"{example.place}: {_form(example)}; loss {name} takes {wanted} text(s) of each."
         )
-    if (kind.labels == "none") != (example.label is None):
+    if (kind.labels == "none") != (example.label is None) or (
+        (kind.labels == "vectors") and not isinstance(example.label, tuple)
+    ):
         raise DataError(
             f"{example.place}: {_form(example)}; loss {name} takes examples "
             + ("without labels." if kind.labels == "none" else f"with labels ({kind.labels}).")

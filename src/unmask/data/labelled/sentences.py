@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ _ANCHORS = ("anchor", "query", "question", "sent0")
 _POSITIVES = ("positive", "pos", "answer", "passage", "document", "sent1")
 _NEGATIVE = re.compile(r"(?:negative|neg|hard_neg)s?[ _]?(\d*)")
 _ALONE = ("text", "sentence", "sentence1", "content", "anchor")
-_SCORES = ("scores", "margin", *columns.LABELS)
+_SCORES = ("scores", "margin", "embedding", *columns.LABELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class EmbeddingExample:
     texts: tuple[str, ...]
     """An anchor, what is near it, and what is not; two texts with a label; or one."""
     label: str | float | tuple[float, ...] | None
-    """A class, a score, a teacher's scores, or None where nothing is said."""
+    """A class, a score, a teacher's scores or vector, or None where nothing is said."""
     place: str
     """File and line, for messages."""
     group: str | None = None
@@ -55,7 +56,7 @@ def from_table(
     Texts stand in columns named like `anchor`, `positive` and `negative_1`, in two that
     `columns.PAIRS` names, or in one; a column may hold a list of texts, such as negatives. A label
     is read where `config.labels` says of what kind it is and there is a column for it; a list of
-    numbers is a teacher's scores.
+    numbers is a teacher's scores, or its vector.
 
     Raises:
         DataError: A column that is not there.
@@ -149,7 +150,10 @@ def _label(value: Any, labels: LabelReader) -> str | float | tuple[float, ...]:
         read = labels.read([value])
         assert isinstance(read, str | float), "one value is one label"
         return read
-    scores = [labels.read([one]) for one in value]
-    if not scores or not all(isinstance(one, float) for one in scores):
+    try:
+        numbers = tuple(float(one) for one in value)
+    except (TypeError, ValueError):
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)):
         raise Fault("label is no list of numbers", str(value)[:60])
-    return tuple(one for one in scores if isinstance(one, float))
+    return numbers
