@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -175,63 +172,6 @@ class Encoder:
             for stop, length in zip(stops, lengths.tolist(), strict=True)
         ]
         return sequences, int((lengths > room).sum())
-
-
-@dataclass(frozen=True)
-class Embedder:
-    """A sentence encoder as search asks it: queries and documents, each with its prompt."""
-
-    encoder: Encoder
-    told: Told | None = None
-
-    @property
-    def name(self) -> str:
-        """How messages call it."""
-        return self.encoder.bundle.name
-
-    @cached_property
-    def sha256(self) -> str:
-        """Of weights, pooling and prompts: vectors of another hash do not compare."""
-        digest = hashlib.sha256(self.encoder.config.model_dump_json().encode())
-        digest.update(self.encoder.bundle.require_tokenizer().sha256.encode())
-        digest.update(str(self.encoder.bundle.max_length).encode())
-        for name, tensor in sorted(self.encoder.bundle.model.state_dict().items()):
-            if name.startswith(("encoder.", f"heads.{HEAD}.")):
-                digest.update(name.encode())
-                digest.update(tensor.contiguous().cpu().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
-
-    @property
-    def dimension(self) -> int:
-        """Values of a vector."""
-        return self.encoder.dimension
-
-    @property
-    def max_length(self) -> int:
-        """Tokens of text that fit, special ones not counted."""
-        bundle = self.encoder.bundle
-        return bundle.max_length - bundle.require_tokenizer().layout.single_cost
-
-    def encode_query(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D), with the prompt of queries where the model has one."""
-        return self._encoded(texts, ("query",))
-
-    def encode_document(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D), with the prompt of documents where the model has one."""
-        return self._encoded(texts, DOCUMENT_PROMPTS)
-
-    def spans(self, text: str) -> NDArray[np.int64]:
-        """(T, 2) where each token stands in the text, in code points."""
-        offsets = self.encoder.bundle.require_tokenizer().encode_with_offsets(text).offsets
-        return np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
-
-    def _encoded(self, texts: Sequence[str], names: tuple[str, ...]) -> NDArray[np.float32]:
-        name = next((name for name in names if name in self.encoder.config.prompts), None)
-        return self.encoder.vectors(texts, self.encoder.prompt(None, name), told=self.told)
-
-
-DOCUMENT_PROMPTS = ("document", "passage", "corpus")
-"""Names under which models keep the prompt of documents, the first that is there wins."""
 
 
 def _by_length(sequences: Sequence[list[int]], budget: int) -> Iterator[NDArray[np.int64]]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unmask.infer.encode import DOCUMENT_PROMPTS
+from unmask.infer.embedder import DOCUMENT_PROMPTS
+from unmask.infer.encode import BATCH_SIZE
 from unmask.infer.engine import Engine
 from unmask.infer.similarity import Vectors
 
@@ -36,7 +37,8 @@ class MTEBEncoder:
         hf_split: str,
         hf_subset: str,
         prompt_type: Any = None,
-        **given: Any,
+        batch_size: int = BATCH_SIZE,
+        show_progress_bar: bool = False,
     ) -> NDArray[np.float32]:
         """(N, E) of the texts in batches of `text`.
 
@@ -47,9 +49,11 @@ class MTEBEncoder:
         texts = [str(text) for batch in inputs for text in batch["text"]]
         kind = getattr(prompt_type, "value", prompt_type)
         name = self._prompt_name(task_metadata.name, task_metadata.type, kind)
-        batch_size = int(given.get("batch_size", 32))
         vectors: NDArray[np.float32] = self.engine.encode(
-            texts, prompt_name=name, batch_size=batch_size
+            texts,
+            prompt_name=name,
+            batch_size=batch_size,
+            show_progress_bar=show_progress_bar,
         )
         return vectors
 

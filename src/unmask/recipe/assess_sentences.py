@@ -16,7 +16,8 @@ from unmask.data.retrieval.collection import Collection, open_beir, open_cranfie
 from unmask.data.retrieval.config import RetrievalConfig
 from unmask.data.retrieval.records import CorpusDocument
 from unmask.data.retrieval.trec import write_run
-from unmask.infer.encode import Embedder, Encoder, Told
+from unmask.infer.embedder import Embedder
+from unmask.infer.encode import Encoder, Told
 from unmask.recipe.assessment import Assessment
 from unmask.recipe.config import EvaluateRetrieval
 from unmask.recipe.examples import read

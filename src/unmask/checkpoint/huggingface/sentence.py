@@ -1,8 +1,7 @@
-"""A sentence encoder as sentence-transformers lays it out: modules.json and a folder a module."""
+"""Reads a sentence encoder in sentence-transformers' layout: modules.json, a folder a module."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from unmask.checkpoint.huggingface.weights import FLOATS, WEIGHTS, find_weights
+from unmask.checkpoint.huggingface.weights import FLOATS, find_weights
 from unmask.checkpoint.safe import MAX_JSON_BYTES, contained, read_list, read_object
-from unmask.checkpoint.tensors import read_tensor, write_tensors
+from unmask.checkpoint.tensors import read_tensor
 from unmask.errors import DataError
 from unmask.nn.pooling import Projection
 from unmask.tasks.sentence import SentenceHead, build
@@ -21,9 +20,7 @@ from unmask.tasks.sentence_config import DenseConfig, SentenceConfig
 MODULES = "modules.json"
 SETTINGS = "config_sentence_transformers.json"
 LENGTH = "sentence_bert_config.json"
-_VERSION = "5.0.0"
-"""Of sentence-transformers, whose files these are like; every later one reads them."""
-_LEGACY_MODES = {
+POOLING_FLAGS = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean",
@@ -31,14 +28,15 @@ _LEGACY_MODES = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-"""In the order in which several are joined there."""
-_ACTIVATIONS = {
+"""Ways of pooling by their flags, in the order in which several are joined there."""
+ACTIVATIONS = {
     "torch.nn.modules.activation.Tanh": "tanh",
     "torch.nn.modules.activation.GELU": "gelu",
     "torch.nn.modules.activation.ReLU": "relu",
     "torch.nn.modules.activation.Sigmoid": "sigmoid",
     "torch.nn.modules.linear.Identity": "identity",
 }
+"""By the classes that the files name."""
 _KINDS = ("Transformer", "Pooling", "Dense", "Normalize", "Dropout")
 """Modules that are known by the last part of their class; Dropout is nothing at work."""
 _MAX_MODULES = 64
@@ -116,41 +114,6 @@ def read_head(modules: Modules, hidden_size: int) -> SentenceHead:
     return head
 
 
-def write_modules(
-    folder: Path,
-    head: SentenceHead,
-    config: SentenceConfig,
-    hidden_size: int,
-    max_length: int | None,
-) -> None:
-    """Writes everything but the encoder itself, by the names that every version reads."""
-    listed = [("", "Transformer"), ("1_Pooling", "Pooling")]
-    projections = iter(part for part in head.layers if isinstance(part, Projection))
-    for number, layer in enumerate(config.layers, 2):
-        kind = "Dense" if isinstance(layer, DenseConfig) else "Normalize"
-        listed.append((f"{number}_{kind}", kind))
-        (folder / listed[-1][0]).mkdir(exist_ok=True)
-        if isinstance(layer, DenseConfig):
-            _write_dense(folder / listed[-1][0], layer, next(projections))
-    modules = [
-        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for i, (path, kind) in enumerate(listed)
-    ]
-    _write(folder / MODULES, modules)
-    (folder / "1_Pooling").mkdir(exist_ok=True)
-    _write(folder / "1_Pooling" / "config.json", _pooling_fields(config, hidden_size))
-    settings: dict[str, Any] = {
-        "__version__": {"sentence_transformers": _VERSION},
-        "prompts": config.prompts,
-        "default_prompt_name": config.default_prompt_name,
-        "similarity_fn_name": config.similarity,
-    }
-    if config.truncate_dim is not None:
-        settings["truncate_dim"] = config.truncate_dim
-    _write(folder / SETTINGS, settings)
-    _write(folder / LENGTH, {"max_seq_length": max_length, "do_lower_case": False})
-
-
 def _module(file: Path, entry: object) -> tuple[str, str]:
     """The kind of one module, and its folder."""
     if not isinstance(entry, Mapping):
@@ -175,14 +138,14 @@ def _pooling(folder: Path) -> tuple[tuple[str, ...], bool]:
     file = contained(folder, "config.json")
     given = read_object(file, MAX_JSON_BYTES)
     mode = given.get("pooling_mode")
-    modes = tuple(name for key, name in _LEGACY_MODES.items() if given.get(key)) or ("mean",)
+    modes = tuple(name for key, name in POOLING_FLAGS.items() if given.get(key)) or ("mean",)
     if mode is not None:
         modes = tuple(mode) if isinstance(mode, list) else (mode,)
-    unknown = [str(name)[:40] for name in modes if name not in _LEGACY_MODES.values()]
+    unknown = [str(name)[:40] for name in modes if name not in POOLING_FLAGS.values()]
     if unknown:
         raise DataError(
             f"{file}: pooling by {', '.join(unknown)} is not built here; known are "
-            f"{', '.join(_LEGACY_MODES.values())}."
+            f"{', '.join(POOLING_FLAGS.values())}."
         )
     return modes, bool(given.get("include_prompt", True))
 
@@ -198,15 +161,15 @@ def _dense(folder: Path) -> DenseConfig:
     ):
         if given.get(name) not in (None, wanted):
             raise DataError(f"{file}: `{name}` is {given[name]!r}; only {wanted!r} is built here.")
-    if activation not in _ACTIVATIONS:
+    if activation not in ACTIVATIONS:
         raise DataError(
             f"{file}: the activation is {activation!r:.200}; expected one of "
-            f"{', '.join(_ACTIVATIONS)}."
+            f"{', '.join(ACTIVATIONS)}."
         )
     fields = {name: given.get(name) for name in ("in_features", "out_features")}
     try:
         return DenseConfig.model_validate(
-            {**fields, "bias": given.get("bias", True), "activation": _ACTIVATIONS[activation]}
+            {**fields, "bias": given.get("bias", True), "activation": ACTIVATIONS[activation]}
         )
     except ValidationError as error:
         fault = error.errors()[0]
@@ -236,32 +199,3 @@ def _max_length(folder: Path) -> int | None:
     if length is not None and (not isinstance(length, int) or isinstance(length, bool)):
         raise DataError(f"{file}: `max_seq_length` is {length!r:.100}; expected a number.")
     return length
-
-
-def _pooling_fields(config: SentenceConfig, hidden_size: int) -> dict[str, Any]:
-    """By the flags that every version reads, but for an order that flags cannot say."""
-    flags = {key: mode in config.pooling for key, mode in _LEGACY_MODES.items()}
-    in_order = tuple(mode for mode in _LEGACY_MODES.values() if mode in config.pooling)
-    modes = flags if in_order == config.pooling else {"pooling_mode": list(config.pooling)}
-    return {
-        "word_embedding_dimension": hidden_size,
-        **modes,
-        "include_prompt": config.include_prompt,
-    }
-
-
-def _write_dense(folder: Path, config: DenseConfig, part: Projection) -> None:
-    names = {ours: theirs for theirs, ours in _ACTIVATIONS.items()}
-    fields = {
-        "in_features": config.in_features,
-        "out_features": config.out_features,
-        "bias": config.bias,
-        "activation_function": names[config.activation],
-    }
-    _write(folder / "config.json", fields)
-    tensors = {f"linear.{name}": p.detach() for name, p in part.linear.named_parameters()}
-    write_tensors(folder / WEIGHTS, tensors)
-
-
-def _write(file: Path, document: object) -> None:
-    file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
