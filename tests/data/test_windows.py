@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmask.batch import Batch
+from unmask.batch import IGNORED, Batch
 from unmask.data.loader import Cursor, split, step_batches
 from unmask.data.windows import Window, WindowSource, collate
 
@@ -65,6 +65,40 @@ def test_a_sample_of_grouped_windows_is_a_group() -> None:
     assert batch.sample_ids.tolist() == [4, 4, 4, 1, 1, 1]
     assert batch.labels["group"].tolist() == [4, 1]
     assert collate(grouped(2, 3)[1:]).group_size == 1  # predictions are batched by length alone
+
+
+def uneven(*sizes: int) -> list[Window]:
+    """Groups of these sizes, each window with its own number and a grade and a class of it."""
+    found = []
+    for size in sizes:
+        for _ in range(size):
+            i = len(found)
+            labels = {"grade": np.array([i / 2], np.float32), "class": np.array([i])}
+            found.append(Window(np.full(2 + i % 3, i), 1, labels, group_size=size))
+    return found
+
+
+def test_groups_of_a_batch_are_filled_up_to_its_largest_one() -> None:
+    source = WindowSource(uneven(2, 4, 1, 3))
+    assert len(source) == 4
+
+    batch = source.batch(np.array([3, 2]), NEVER[:2])
+
+    assert (batch.group_size, batch.lengths) == (3, (3, 4, 2, 2, 1, 1))
+    assert numbers(batch) == [7, 8, 9, 6, 6, 6]
+    assert batch.sample_ids.tolist() == [3, 3, 3, 2, 2, 2]
+    assert batch.labels["grade"][:4].tolist() == [3.5, 4.0, 4.5, 3.0]
+    assert batch.labels["grade"][4:].isnan().all()
+    assert batch.labels["class"].tolist() == [7, 8, 9, 6, IGNORED, IGNORED]
+    alone = source.batch(np.array([2]), NEVER[:1])
+    assert (alone.group_size, alone.lengths) == (1, (2,))
+
+
+def test_uneven_groups_of_one_label_have_none_where_nothing_is() -> None:
+    windows = [*grouped(1, 3), *grouped(1, 2)]
+    batch = WindowSource(windows).batch(np.array([0, 1]), NEVER[:2])
+    assert (batch.group_size, len(batch.lengths)) == (3, 6)
+    assert batch.labels["group"].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("micro_batch_tokens", [1, 9, 20, 1000])

@@ -56,6 +56,30 @@ VERBS = {
     ),
     "embed": ("embedding:embed", "Writes a vector for each text of a file."),
     "evaluate": ("answering:evaluate", "Measures a model on data that it was not trained on."),
+    "index": (
+        "indexing:index",
+        "Makes documents searchable by a sentence encoder, and adds to them or deletes later.",
+    ),
+    "search": (
+        "searching:search",
+        "Finds the passages of an index that answer a query best.",
+    ),
+    "deduplicate": (
+        "comparing:deduplicate",
+        "Keeps one of the texts that say the same, the first of each group.",
+    ),
+    "paraphrases": (
+        "comparing:paraphrases",
+        "Lists the pairs of texts that are most alike, the best first.",
+    ),
+    "cluster": (
+        "comparing:cluster",
+        "Gives each text the number of a cluster of texts about the same.",
+    ),
+    "mine": (
+        "mining:mine",
+        "Finds hard negatives for pairs of texts, or makes pairs out of a corpus.",
+    ),
     "inspect": (
         "examining:inspect",
         "Says what a model is: family, sizes, parameters, tokenizer, heads, how it was made.",

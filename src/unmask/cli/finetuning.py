@@ -22,6 +22,7 @@ _LEARNS = {
     "tagging": "Learns a tag for every word, as for named entities or parts of speech.",
     "qa": "Learns to find the span of a context that answers a question.",
     "embedding": "Learns vectors of texts that lie near where the texts are alike.",
+    "reranking": "Learns how well documents answer a query, to put them in order.",
 }
 
 

@@ -222,6 +222,8 @@ def _shown(answer: dict[str, Any]) -> str:
         return ", ".join(f"{name} {answer['scores'][name]:.4f}" for name in answer["labels"]) or (
             "(no label)"
         )
+    if "ranking" in answer:
+        return ", ".join(f"{one['corpus_id']} {one['score']:.4f}" for one in answer["ranking"])
     if "value" in answer:
         return f"{answer['value']:.4f}"
-    return f"{answer['score']:.4f}  {answer['label']}"
+    return f"{answer['score']:.4f}  {answer.get('label', '')}".rstrip()

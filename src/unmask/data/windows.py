@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.batch import Batch
+from unmask.batch import IGNORED, Batch
 from unmask.data.packing import packed
 
 
@@ -27,26 +27,46 @@ class Window:
     places: NDArray[np.int64] | None = None
     """(T, ...) what each token stands on, in the task's own terms: words, or code points."""
     group_size: int = 1
-    """Neighbouring windows that belong together, such as the choices of a question; the same for
-    all windows of a data set."""
+    """Neighbouring windows that belong together, such as the choices of a question or the documents
+    of a query; all windows of a group say the same."""
 
 
 class WindowSource:
-    """A data set of windows, one a sample or one group a sample, the same in every epoch."""
+    """A data set of windows, one a sample or one group a sample, the same in every epoch.
+
+    Groups may differ in size. In a batch they are all as large as its largest one: what the others
+    lack are sequences of one token, whose labels are IGNORED, or NaN where labels are fractions.
+    """
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self._windows = windows
-        self._group_size = windows[0].group_size if windows else 1
+        starts = [0]
+        while starts[-1] < len(windows):
+            starts.append(starts[-1] + windows[starts[-1]].group_size)
+        self._starts = np.asarray(starts, dtype=np.int64)
 
     def __len__(self) -> int:
-        return len(self._windows) // self._group_size
+        return len(self._starts) - 1
 
     def batch(self, sample_ids: NDArray[np.int64], _epochs: NDArray[np.int64], /) -> Batch:
         """Packs the windows of samples (S,), in the order given; the epoch changes nothing."""
-        size = self._group_size
-        numbers = (sample_ids[:, None] * size + np.arange(size)).ravel()
-        windows = [self._windows[i] for i in numbers.tolist()]
+        starts, stops = self._starts[sample_ids], self._starts[sample_ids + 1]
+        size = int((stops - starts).max())
+        windows: list[Window] = []
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+            windows += self._windows[start:stop]
+            if stop - start < size:
+                windows += [_filler(windows[-1])] * (size - stop + start)
         return replace(collate(windows, np.repeat(sample_ids, size)), group_size=size)
+
+
+def _filler(window: Window) -> Window:
+    """As little as can be read, and nothing to learn from it."""
+    labels = {
+        name: np.full_like(label, np.nan if label.dtype.kind == "f" else IGNORED)
+        for name, label in window.labels.items()
+    }
+    return Window(window.input_ids[:1], 1, labels, group_size=window.group_size)
 
 
 def collate(windows: Sequence[Window], sample_ids: NDArray[np.int64] | None = None) -> Batch:

@@ -9,6 +9,7 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.examples import (
     ChoiceExample,
     QuestionExample,
+    RankedExample,
     TaggedExample,
     TextExample,
 )
@@ -28,7 +29,8 @@ def ask(bundle: Bundle, asked: Iterable[Asked]) -> Iterator[Prediction]:
 
     A text for classification and tagging, where its words in a list do as well; for pairs `(text,
     text_pair)` or a mapping of these names; `question` and `context` for question answering;
-    `text` and `choices` for multiple choice.
+    `text` and `choices` for multiple choice; `query` with `document`, or with a list of
+    `documents`, for reranking.
 
     Raises:
         UsageError: A model that was not fine-tuned, or parts that its task does not know.
@@ -62,6 +64,8 @@ def parts_of(bundle: Bundle) -> tuple[str, ...]:
     task = task_of(bundle)
     if task.name == "qa":
         return ("question", "context")
+    if task.name == "reranking":
+        return ("query", "document")
     if isinstance(task, Classification) and task.pairs:
         return ("text", "text_pair")
     return ("text",)
@@ -122,11 +126,19 @@ def _choice(_: Bundle, number: int, asked: Asked) -> ChoiceExample:
     )
 
 
+def _ranked(_: Bundle, number: int, asked: Asked) -> RankedExample:
+    are_several = isinstance(asked, Mapping) and "documents" in asked
+    parts = _parts(asked, number, ("query", "documents" if are_several else "document"), ())
+    documents = tuple(parts["documents"]) if are_several else (parts["document"],)
+    return RankedExample(str(number), parts["query"], documents, None, f"query {number}")
+
+
 _MAKERS: dict[str, Callable[[Bundle, int, Asked], Any]] = {
     "classification": _text,
     "tagging": _tagged,
     "qa": _question,
     "multiple-choice": _choice,
+    "reranking": _ranked,
 }
 
 
@@ -159,15 +171,15 @@ def _parts(
 
 
 def _require_text(part: Any, name: str, number: int) -> None:
-    """Text, or for `choices` a list of texts.
+    """Text, or for `choices` and `documents` a list of texts.
 
     Raises:
         UsageError: It is something else.
     """
-    if name == "choices":
+    if name in ("choices", "documents"):
         given = list(part) if isinstance(part, Sequence) and not isinstance(part, str) else []
-        if given and all(isinstance(choice, str) for choice in given):
+        if given and all(isinstance(one, str) for one in given):
             return
-        raise UsageError(f"input {number}: choices is {part!r}; expected a list of texts.")
+        raise UsageError(f"input {number}: {name} is {part!r}; expected a list of texts.")
     if not isinstance(part, str):
         raise UsageError(f"input {number}: {name} is {part!r}; expected a text.")

@@ -4,41 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, overload
+from typing import Any, get_args, overload
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
 from unmask.infer.asking import Asked, ask, is_fine_tuned
 from unmask.infer.config import AnsweringConfig, FillConfig, Precision, ZeroShotConfig
-from unmask.infer.encode import BATCH_SIZE, DOCUMENT_PROMPTS, Embedder, Encoder
 from unmask.infer.fill import fill
 from unmask.infer.looking import Inspection, inspect
-from unmask.infer.progress import telling
-from unmask.infer.quantise import VectorPrecision, quantised
+from unmask.infer.rerank import Reranker, Windows
 from unmask.infer.score import Score, score
-from unmask.infer.similarity import Vectors, similarity, similarity_pairwise
+from unmask.infer.sentence_engine import SentenceEngine, Texts
 from unmask.infer.zero_shot import zero_shot
 from unmask.nn.precision import uses_bf16
-from unmask.tasks.sentence_config import Similarity
+from unmask.tasks.reranking import Reranking
 
 BACKENDS = ("auto", "torch")
 """What can run a model; "auto" takes the fastest that is there."""
-Texts = list[str] | tuple[str, ...]
-"""Many texts; not any sequence of strings, because one string is that too."""
 Many = list[Asked] | tuple[Asked, ...] | Texts
 """Many questions."""
-OutputValue = Literal["sentence_embedding", "token_embeddings"]
 _ANSWERING = AnsweringConfig()
 _FILL = FillConfig()
 _ZERO_SHOT = ZeroShotConfig()
 
 
-class Engine:
+class Engine(SentenceEngine):
     """Answers about texts by a model, on the device where its parameters are.
 
     >>> engine = load("model-folder")  # doctest: +SKIP
@@ -52,8 +46,7 @@ class Engine:
             DataError: The bundle has no tokenizer.
         """
         bundle.require_tokenizer()
-        self.bundle = bundle
-        self._own_encoder: Encoder | None = None
+        super().__init__(bundle)
 
     def predict(
         self,
@@ -68,13 +61,16 @@ class Engine:
         only words allowed; scores stay probabilities among the whole vocabulary.
 
         A fine-tuned model gives a dictionary, see `asking.ask`; a pair is a tuple within a list, or
-        a mapping such as {"question": ..., "context": ...}.
+        a mapping such as {"question": ..., "context": ...}. A cross-encoder gives (N,) scores of
+        pairs, or of one alone its score, as `CrossEncoder.predict` does.
 
         A list or tuple of texts gives a list, also one text alone (transformers unwraps that one).
 
         Raises:
             UsageError, DataError: See `fill` and `asking.ask`.
         """
+        if isinstance(self.bundle.task, Reranking):
+            return self._scored(asked, candidates)
         several = [asked] if isinstance(asked, str | Mapping) else list(asked)
         if is_fine_tuned(self.bundle):
             if candidates is not None:
@@ -87,6 +83,17 @@ class Engine:
             words = [candidates] if isinstance(candidates, str) else candidates
             found = list(fill(self.bundle, texts, top_k=top_k, candidates=words))
         return found[0] if isinstance(asked, str | Mapping) else found
+
+    def _scored(self, asked: Asked | Many, candidates: object) -> Any:
+        """Scores of pairs; two texts alone are one pair."""
+        if candidates is not None:
+            raise UsageError("candidates: are for filling blanks; this model scores pairs.")
+        if isinstance(asked, Mapping):
+            asked = (asked.get("query", ""), asked.get("document", ""))
+        is_one = len(asked) > 0 and isinstance(asked[0], str)
+        pairs: Any = [asked] if is_one else asked
+        scores = self.reranker().predict(pairs)
+        return scores[0] if is_one else scores
 
     def zero_shot(
         self,
@@ -131,103 +138,37 @@ class Engine:
             return score(self.bundle, [text])[0]
         return score(self.bundle, text)
 
-    def encode(
+    def rank(
         self,
-        inputs: str | Texts,
-        prompt_name: str | None = None,
-        prompt: str | None = None,
-        batch_size: int = BATCH_SIZE,
-        show_progress_bar: bool = False,
-        output_value: OutputValue = "sentence_embedding",
-        precision: VectorPrecision = "float32",
-        convert_to_numpy: bool = True,
-        convert_to_tensor: bool = False,
-        normalize_embeddings: bool = False,
-        truncate_dim: int | None = None,
-        pooling: str | None = None,
-    ) -> Any:
-        """Vectors of texts, with sentence-transformers' arguments and results.
+        query: str,
+        documents: Texts,
+        top_k: int | None = None,
+        return_documents: bool = False,
+        windows: Windows | None = None,
+    ) -> list[dict[str, Any]]:
+        """Documents by how well they answer a query, best first, as `CrossEncoder.rank` gives them.
 
-        (N, E) float32, or (E,) of one text. `batch_size` texts of 128 tokens, or as many tokens in
-        more or fewer texts, are computed at once. `output_value` "token_embeddings" gives (T, D)
-        tensors of the tokens' states instead. `pooling` overrides the model's own, see `Encoder`.
-        Texts longer than `max_seq_length` are cut, with a warning.
+        Each is {"corpus_id", "score"}, its number among those given and its score, and with
+        `return_documents` the "text". `windows` "best" reads also what does not fit of long
+        documents, see `RerankingConfig`.
 
         Raises:
-            UsageError: A prompt, a precision or a way of pooling that is not there.
-            DataError: An input that is no text.
+            UsageError: The model is no cross-encoder.
+            DataError: Something that is no text.
         """
-        encoder = self._encoder(pooling)
-        several = [inputs] if isinstance(inputs, str) else list(inputs)
-        before = encoder.prompt(prompt, prompt_name)
-        if output_value == "token_embeddings":
-            tokens = encoder.token_vectors(several, before, batch_size)
-            return tokens[0] if isinstance(inputs, str) else tokens
-        with telling("encoding", show=show_progress_bar) as told:
-            vectors = encoder.vectors(several, before, batch_size, told)
-        if truncate_dim is not None:
-            vectors = vectors[:, :truncate_dim]
-        if normalize_embeddings:
-            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-            vectors = vectors / np.maximum(lengths, np.float32(1e-12))
-        found = quantised(vectors, precision)
-        made = found[0] if isinstance(inputs, str) else found
-        if convert_to_tensor or not convert_to_numpy:
-            tensor = torch.from_numpy(np.ascontiguousarray(made))
-            return tensor if convert_to_tensor or isinstance(inputs, str) else list(tensor)
-        return made
+        reranker = self.reranker(windows)
+        logits = reranker.logits(query, documents)
+        scores = reranker.task.activated(logits).tolist()
+        found = []
+        for i in np.argsort(-logits, kind="stable")[:top_k].tolist():
+            found.append({"corpus_id": i, "score": scores[i]})
+            if return_documents:
+                found[-1]["text"] = documents[i]
+        return found
 
-    def encode_query(self, inputs: str | Texts, **given: Any) -> Any:
-        """As `encode`, with the model's prompt for queries where it has one."""
-        return self.encode(inputs, **self._prompted(given, ("query",)))
-
-    def encode_document(self, inputs: str | Texts, **given: Any) -> Any:
-        """As `encode`, with the model's prompt for documents where it has one."""
-        return self.encode(inputs, **self._prompted(given, DOCUMENT_PROMPTS))
-
-    def _prompted(self, given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-        if given.get("prompt") is None and given.get("prompt_name") is None:
-            found = next((name for name in names if name in self.prompts), None)
-            return {**given, "prompt_name": found}
-        return given
-
-    def _encoder(self, pooling: str | None = None) -> Encoder:
-        if pooling is not None:
-            return Encoder.of(self.bundle, pooling)
-        if self._own_encoder is None:
-            self._own_encoder = Encoder.of(self.bundle)
-        return self._own_encoder
-
-    @property
-    def prompts(self) -> dict[str, str]:
-        """The model's prompts by the name of their use."""
-        return dict(self._encoder().config.prompts)
-
-    @property
-    def max_seq_length(self) -> int:
-        """Most tokens read of a text, specials included."""
-        return self.bundle.max_length
-
-    @property
-    def similarity_fn_name(self) -> Similarity:
-        """By which the model was trained to be compared."""
-        return self._encoder().config.similarity
-
-    def get_embedding_dimension(self) -> int:
-        """Values of a vector."""
-        return self._encoder().dimension
-
-    def similarity(self, embeddings1: Vectors, embeddings2: Vectors) -> Tensor:
-        """(N, E) and (M, E) to (N, M), by the model's own similarity."""
-        return similarity(embeddings1, embeddings2, self.similarity_fn_name)
-
-    def similarity_pairwise(self, embeddings1: Vectors, embeddings2: Vectors) -> Tensor:
-        """(N, E) and (N, E) to (N,)."""
-        return similarity_pairwise(embeddings1, embeddings2, self.similarity_fn_name)
-
-    def embedder(self) -> Embedder:
-        """The model as search and mining ask it."""
-        return Embedder(self._encoder())
+    def reranker(self, windows: Windows | None = None) -> Reranker:
+        """The model as search asks it to put passages in order, see `rank`."""
+        return Reranker.of(self.bundle, windows)
 
     def inspect(self, text: str) -> Inspection:
         """The text's tokens, and every layer's hidden states and attention weights.

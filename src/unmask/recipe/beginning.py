@@ -99,8 +99,9 @@ def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say
         reinitialise_top(start.model, recipe.reinitialise, config.initializer_range, generator)
     if recipe.freeze is not None:
         _warn_of_frozen(recipe.freeze, freeze(start.model, recipe.freeze), start.model)
+        _require_trained(recipe.freeze, start.model)
     begun = replace(base, model=start.model.train(), task=task, config=config, folder=None)
-    if isinstance(task, Reranking):  # other tools cut where the tokenizer says
+    if isinstance(task, Embedding | Reranking):  # other tools cut where the tokenizer says
         length = min(base.max_length, longest or base.max_length)
         return replace(begun, tokenizer=base.require_tokenizer().with_max_length(length))
     return begun
@@ -116,6 +117,19 @@ def segments_shared(config: EncoderConfig, windows: Sequence[Window]) -> bool:
     """Whether pairs are read in one segment by a model whose family usually has more."""
     is_one = config.num_segments == 1 < type(config)().num_segments
     return is_one and any(window.num_first < len(window.input_ids) for window in windows)
+
+
+def _require_trained(frozen: str, model: Model) -> None:
+    """Refuses a run that would publish what it began with: the weights of a loss do not count.
+
+    Raises:
+        UsageError: It is one.
+    """
+    if not any(parameter.requires_grad for parameter in model.published().parameters()):
+        raise UsageError(
+            f"--freeze {frozen}: nothing would be trained of a sentence encoder that has no layer "
+            "of its own. Freeze less of it, or add a layer by --dense."
+        )
 
 
 def _warn_of_frozen(what: str, num_frozen: int, model: Model) -> None:

@@ -167,6 +167,11 @@ def _write(outcome: Outcome, file: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    for file in source.iterdir():
-        if file.name != MANIFEST:
-            shutil.copyfile(file, target / file.name)
+    """Everything but the manifest, with the folders that a sentence encoder's modules have."""
+    shutil.copytree(
+        source,
+        target,
+        ignore=shutil.ignore_patterns(MANIFEST),
+        copy_function=shutil.copyfile,
+        dirs_exist_ok=True,
+    )

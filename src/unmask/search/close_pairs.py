@@ -123,8 +123,10 @@ class _Search:
         np.greater_equal(bounds, self._floor, out=near)
         i, j = places(near)
         i, j = i + rows.start, j + columns.start
-        is_above = i < j  # of a pair's two places, and of none with itself
-        return i[is_above], j[is_above]
+        if columns.start < rows.stop:
+            is_above = i < j  # one of a pair's two places, and none of a vector with itself
+            i, j = i[is_above], j[is_above]
+        return i, j
 
     def scored(self, i: Ids, j: Ids) -> Pairs:
         """Those of some pairs that reach the threshold."""

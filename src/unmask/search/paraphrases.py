@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from unmask.search.close_pairs import BLOCKS, Blocks, Pairs, close_pairs
+from unmask.search.close_pairs import BLOCKS, Blocks, Ids, Pairs, close_pairs
 from unmask.search.comparing_config import ParaphrasesConfig
 from unmask.search.embedder import Vectors
 from unmask.search.neighbours import nearest
@@ -18,8 +18,8 @@ _SAMPLE = 512
 """Texts by which the cosine of the last pair is guessed."""
 _SPARE = 1.5
 """How many times as many pairs are aimed at, so that the guess is seldom too high."""
-_MOST_PAIRS = 20_000_000
-"""Pairs that are held, 20 bytes each, before those go that count for neither text."""
+_MOST_PAIRS = 5_000_000
+"""Pairs that are held, of 20 bytes each, before those go that count for neither text."""
 
 
 def paraphrases(
@@ -68,29 +68,57 @@ def _least(vectors: Vectors, top_k: int, config: ParaphrasesConfig) -> float | N
 
 def _from(vectors: Vectors, least: float, top_k: int, blocks: Blocks) -> Pairs:
     """The pairs from a cosine on that count."""
-    held: list[Pairs] = []
-    num_held, most = 0, _MOST_PAIRS
+    held = _Held(len(vectors), top_k)
     for pairs in close_pairs(vectors, least, blocks=blocks):
-        held.append(pairs)
-        num_held += len(pairs.i)
-        if num_held >= most:
-            # What has `top_k` better ones at both ends now will not have fewer of them later.
-            held = [_counting(Pairs.joined(held), top_k)]
-            num_held = len(held[0].i)
-            most = max(_MOST_PAIRS, 2 * num_held)
-    return _counting(Pairs.joined(held), top_k)
+        held.add(pairs)
+    return held.counting()
 
 
-def _counting(pairs: Pairs, top_k: int) -> Pairs:
-    """The pairs of which one is among the other's `top_k` nearest of these pairs."""
-    texts = np.concatenate((pairs.i, pairs.j))
-    others = np.concatenate((pairs.j, pairs.i))
-    order = np.lexsort((others, -np.tile(pairs.scores, 2), texts))
-    of = texts[order]
-    rank = np.arange(len(of)) - np.searchsorted(of, of)
-    counts = np.empty(len(of), dtype=np.bool_)
-    counts[order] = rank < top_k
-    return pairs.where(counts[: len(pairs.i)] | counts[len(pairs.i) :])
+class _Held:
+    """Pairs, of which those go that will not count, whatever may come."""
+
+    def __init__(self, num_vectors: int, top_k: int) -> None:
+        self._top_k = top_k
+        self._parts: list[Pairs] = []
+        self._size, self._most = 0, _MOST_PAIRS
+        # The last one of each text's `top_k` nearest so far, once there are as many.
+        self._last_score = np.full(num_vectors, -np.inf, dtype=np.float32)
+        self._last_id = np.full(num_vectors, num_vectors)
+
+    def add(self, pairs: Pairs) -> None:
+        """Takes those that may count yet."""
+        near = self._is_near(pairs.i, pairs.j, pairs.scores)
+        near |= self._is_near(pairs.j, pairs.i, pairs.scores)
+        self._parts.append(pairs.where(near))
+        self._size += int(near.sum())
+        if self._size > self._most:
+            self._most = max(_MOST_PAIRS, 2 * len(self.counting().i))
+
+    def counting(self) -> Pairs:
+        """The pairs of which one is among the other's `top_k` nearest of all that came."""
+        pairs = Pairs.joined(self._parts)
+        texts = np.concatenate((pairs.i, pairs.j))
+        others = np.concatenate((pairs.j, pairs.i))
+        scores = np.tile(pairs.scores, 2)
+        order = np.lexsort((others, -scores, texts))
+        starts = np.flatnonzero(np.diff(texts[order], prepend=-1))
+        sizes = np.diff(starts, append=len(order))
+        rank = np.arange(len(order)) - np.repeat(starts, sizes)
+        counts = np.empty(len(order), dtype=np.bool_)
+        counts[order] = rank < self._top_k
+        last = order[rank == self._top_k - 1]
+        self._last_score[texts[last]] = scores[last]
+        self._last_id[texts[last]] = others[last]
+        kept = pairs.where(counts[: len(pairs.i)] | counts[len(pairs.i) :])
+        self._parts, self._size = [kept], len(kept.i)
+        return kept
+
+    def _is_near(self, texts: Ids, others: Ids, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether the others are not farther than the last of the texts' nearest."""
+        last = self._last_score[texts]
+        near: NDArray[np.bool_] = scores > last
+        near |= (scores == last) & (others <= self._last_id[texts])
+        return near
 
 
 def _of_all_neighbours(vectors: Vectors, top_k: int) -> Pairs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from unmask.tasks.embedding_losses.config import LOSS_CONFIGS
 from unmask.tasks.sentence_config import PoolingMode
@@ -158,6 +158,14 @@ class LossChoice(BaseModel):
     """Share of the batches, relative to other data sets that are mixed in; where all are equal,
     each has as many as it holds."""
 
+    @field_validator("loss_settings", mode="before")
+    @classmethod
+    def _spelled_as_flags_too(cls, given: Any) -> Any:
+        """`teacher-dimension` as `teacher_dimension`."""
+        if not isinstance(given, dict):
+            return given
+        return {str(name).replace("-", "_"): value for name, value in given.items()}
+
     @model_validator(mode="after")
     def _settings_are_the_losss(self) -> Self:
         if self.loss == "auto" and self.loss_settings:
@@ -194,12 +202,62 @@ class EmbeddingConfig(LossChoice, LengthConfig):
     """Further data sets."""
 
 
-TaskName = Literal["classification", "multiple-choice", "tagging", "qa", "embedding"]
+RankingLoss = Literal[
+    "auto", "binary-cross-entropy", "mean-squared-error", "ranknet", "listnet", "listmle", "lambda",
+]  # fmt: skip
+_ONLY_WITH = {
+    "positive_weight": ("loss", "binary-cross-entropy"),
+    "weighting": ("loss", "lambda"),
+    "stride": ("windows", "best"),
+}
+"""Settings of a reranking, and what they are for."""
+
+
+class RerankingConfig(LengthConfig):
+    """A score of how well a document answers a query, both read together (Nogueira and Cho 2019,
+    arXiv 1901.04085)."""
+
+    loss: RankingLoss = "auto"
+    """What a score learns: each pair by itself, whether it is relevant (binary-cross-entropy, for
+    grades in 0..1) or its grade (mean-squared-error); or the order of a query's documents, by pairs
+    of them (ranknet, lambda) or all at once (listnet, listmle). auto takes binary-cross-entropy for
+    grades in 0..1, lambda for other whole grades from 0 on, else mean-squared-error."""
+    positive_weight: float = Field(default=1.0, gt=0.0)
+    """How often a pair of grade 1 counts in the binary cross-entropy; the number of other pairs for
+    each of them makes up for their being rare."""
+    weighting: Literal["ndcg-loss2++", "ndcg-loss2", "lambdarank"] = "ndcg-loss2++"
+    """What two documents in the wrong order cost in the lambda loss: all bound nDCG, of which
+    ndcg-loss2++ is the tightest (Wang et al. 2018, "The LambdaLoss Framework for Ranking Metric
+    Optimization")."""
+    pooling: Literal["cls", "mean"] = "cls"
+    """What gives a score: the pooled `[CLS]`, or the mean of all tokens' hidden states, which
+    sentence-transformers' CrossEncoder reads of ModernBERT alone."""
+    windows: Literal["first", "best"] = "first"
+    """What is read of a document that does not fit beside its query: its beginning, or windows of
+    all of it, of which the best score counts (MaxP, Dai and Callan 2019, arXiv 1905.09217).
+    Training reads the beginning."""
+    stride: int = Field(default=32, ge=0)
+    """Tokens that two neighbouring windows of a document share, at most half of what one holds."""
+
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> Self:
+        for name, (other, wanted) in _ONLY_WITH.items():
+            is_changed = getattr(self, name) != type(self).model_fields[name].default
+            if is_changed and getattr(self, other) != wanted:
+                raise ValueError(
+                    f"{name} has no effect with {other} {getattr(self, other)}: set {other} "
+                    f"{wanted}, or leave {name} out"
+                )
+        return self
+
+
+TaskName = Literal["classification", "multiple-choice", "tagging", "qa", "embedding", "reranking"]
 TASK_CONFIGS: dict[str, type[LengthConfig]] = {
     "classification": ClassificationConfig,
     "multiple-choice": MultipleChoiceConfig,
     "tagging": TaggingConfig,
     "qa": QuestionAnsweringConfig,
     "embedding": EmbeddingConfig,
+    "reranking": RerankingConfig,
 }
 """The settings of each task that can be fine-tuned, by its name."""

@@ -146,8 +146,10 @@ class Embedding(SentenceEmbedding):
             return {_TERM: np.array([_class(example, taught.classes)], dtype=np.int64)}
         if wanted == "vectors":  # one for all texts of the example
             return {_TERM: np.array([[example.label]], dtype=np.float32)}
-        if wanted == "scores" and isinstance(example.label, tuple):
-            return {_TERM: np.array([example.label], dtype=np.float32)}
+        if wanted == "scores":  # of one margin alone a column may hold just that
+            several = isinstance(example.label, tuple)
+            given = example.label if several else [number_of(example)]
+            return {_TERM: np.array([given], dtype=np.float32)}
         return {_TERM: np.array([number_of(example)], dtype=np.float32)}
 
     # --- sequences to a loss

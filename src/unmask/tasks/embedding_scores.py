@@ -130,9 +130,19 @@ def _value(example: EmbeddingExample) -> float | None:
 def _judged(
     examples: Sequence[EmbeddingExample], vectors: Sequence[Vectors]
 ) -> tuple[Vectors, Vectors, Floats]:
-    """(B, E) of either text, and the (B,) scores that their similarities should follow."""
+    """(B, E) of either text, and the (B,) scores that their similarities should follow.
+
+    Raises:
+        DataError: A teacher's vectors that differ in length.
+    """
     taught = [_teachers(example) for example in examples]
     if all(taught):
+        for example, row in zip(examples, taught, strict=True):
+            if len(row) != len(taught[0]):
+                raise DataError(
+                    f"{example.place}: the teacher's vector has {len(row)} numbers, but "
+                    f"{examples[0].place}: {len(taught[0])}; expected all alike."
+                )
         teachers = np.array(taught, dtype=np.float32)
         firsts, lasts = (np.stack([rows[place] for rows in vectors]) for place in (0, -1))
         wanted = similarity.pairwise(teachers, np.roll(teachers, -1, axis=0), "cosine")

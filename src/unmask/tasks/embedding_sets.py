@@ -40,11 +40,9 @@ def learned(choice: LossChoice, examples: Sequence[EmbeddingExample]) -> Learned
     """
     if not examples:
         raise DataError("a data set holds no example; expected at least one.")
-    num_texts = len(examples[0].texts)
+    num_texts, shape = len(examples[0].texts), _shape(examples[0])
     for example in examples:
-        if len(example.texts) != num_texts or (example.label is None) != (
-            examples[0].label is None
-        ):
+        if _shape(example) != shape:
             raise DataError(
                 f"{example.place}: {_form(example)}, but {examples[0].place}: "
                 f"{_form(examples[0])}; expected all examples of a data set alike."
@@ -61,6 +59,14 @@ def learned(choice: LossChoice, examples: Sequence[EmbeddingExample]) -> Learned
             )
     loss = LOSS_CONFIGS[name].model_validate(choice.loss_settings)
     return Learned(loss, num_texts, classes)
+
+
+def _shape(example: EmbeddingExample) -> tuple[int, str, int]:
+    """What all examples of a data set have in common: how many texts, and labels of what kind."""
+    label = example.label
+    if isinstance(label, tuple):
+        return len(example.texts), "list", len(label)
+    return len(example.texts), "none" if label is None else "one", 0
 
 
 def _fitting(examples: Sequence[EmbeddingExample]) -> str:
@@ -81,6 +87,8 @@ def _fitting(examples: Sequence[EmbeddingExample]) -> str:
         numbers = {number_of(example) for example in examples}
     except DataError:
         return "softmax"
+    if num_texts > 2:  # how much better the positive is than the negative
+        return "margin-mse"
     return "online-contrastive" if numbers <= {0.0, 1.0} else "cosent"
 
 
@@ -92,8 +100,10 @@ def _require_form(name: str, kind: type[EmbeddingLoss], example: EmbeddingExampl
         raise DataError(
             f"{example.place}: {_form(example)}; loss {name} takes {wanted} text(s) of each."
         )
-    if (kind.labels == "none") != (example.label is None) or (
-        (kind.labels == "vectors") and not isinstance(example.label, tuple)
+    if (
+        (kind.labels == "none") != (example.label is None)
+        or (kind.labels == "vectors" and not isinstance(example.label, tuple))
+        or (kind.labels in ("score", "class") and isinstance(example.label, tuple))
     ):
         raise DataError(
             f"{example.place}: {_form(example)}; loss {name} takes examples "
@@ -103,6 +113,8 @@ def _require_form(name: str, kind: type[EmbeddingLoss], example: EmbeddingExampl
 
 def _form(example: EmbeddingExample) -> str:
     label = "no label" if example.label is None else f"the label {str(example.label)[:40]!r}"
+    if isinstance(example.label, tuple):
+        label = f"a label of {len(example.label)} numbers"
     return f"has {len(example.texts)} text(s) and {label}"
 
 

@@ -73,8 +73,10 @@ def _chunks(examples: Iterable[_Example]) -> Iterator[list[_Example]]:
     size = 0
     for example in examples:
         chunk.append(example)
-        values = (getattr(example, name) for name in getattr(example, "__dataclass_fields__", ()))
-        size += sum(len(value) for value in values if isinstance(value, str))
+        for name in getattr(example, "__dataclass_fields__", ()):
+            value = getattr(example, name)
+            several = value if isinstance(value, tuple) else (value,)
+            size += sum(len(one) for one in several if isinstance(one, str))
         if len(chunk) == _EXAMPLES_AT_ONCE or size > _CHARACTERS_AT_ONCE:
             yield chunk
             chunk, size = [], 0

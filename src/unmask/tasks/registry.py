@@ -19,13 +19,16 @@ from unmask.tasks.config import (
     EmbeddingConfig,
     MultipleChoiceConfig,
     QuestionAnsweringConfig,
+    RerankingConfig,
     TaggingConfig,
 )
 from unmask.tasks.embedding import Embedding
 from unmask.tasks.multiple_choice import MultipleChoice
 from unmask.tasks.pretraining import NAMES, restored
 from unmask.tasks.qa import QuestionAnswering
+from unmask.tasks.reranking import Reranking
 from unmask.tasks.tagging import Tagging
+from unmask.tasks.targets.number import Number
 from unmask.tasks.task import LabelledTask, Task
 
 
@@ -58,6 +61,7 @@ TASKS: dict[str, Kind] = {
         QuestionAnswering.restore,
     ),
     "embedding": Kind(EmbeddingConfig, reading.read_sentences, Embedding.begin, None),
+    "reranking": Kind(RerankingConfig, reading.read_ranked, Reranking.begin, Reranking.restore),
 }
 
 
@@ -100,4 +104,17 @@ def foreign(
             return Classification.foreign(labels, problem_type, pooling="mean")
         if kind == "MultipleChoice":
             return MultipleChoice.foreign(pooling="mean")
+    return None
+
+
+def as_reranker(task: Task | None) -> Reranking | None:
+    """The task as one of rankings, if it gives a text with another one number.
+
+    A model that another tool wrote may be a cross-encoder without saying so; then its scores are
+    sigmoids, as sentence-transformers has them.
+    """
+    if isinstance(task, Reranking):
+        return task
+    if isinstance(task, Classification) and isinstance(task.targets, Number):
+        return None if task.pairs is False else Reranking.foreign(pooling=task.config.pooling)
     return None

@@ -26,6 +26,7 @@ def write(
     has_bert_layout: bool,
     *,
     closes_spaces: bool,
+    tells_segments: bool = False,
 ) -> None:
     """Writes the `FILES`, of the last three those that the kind has.
 
@@ -44,6 +45,8 @@ def write(
         settings["tokenize_chinese_chars"] = normalizer.handle_chinese_chars
     if model_max_length is not None:
         settings["model_max_length"] = model_max_length
+    if tells_segments and not is_bert:
+        settings["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     if closes_spaces:
         settings["clean_up_tokenization_spaces"] = True
     texts = {

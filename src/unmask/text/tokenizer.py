@@ -101,8 +101,12 @@ class Tokenizer:
         longest = min(tokens, self.model_max_length or tokens)
         return Tokenizer(self.backend, self.special_tokens, longest, self.place, self.closes_spaces)
 
-    def save(self, path: Path | str) -> None:
-        """Writes the files that `load` and transformers' AutoTokenizer read, equal ids in both."""
+    def save(self, path: Path | str, *, tells_segments: bool = False) -> None:
+        """Writes the files that `load` and transformers' AutoTokenizer read, equal ids in both.
+
+        `tells_segments` for a model that reads the segment of each token, which AutoTokenizer gives
+        only where it is asked to; BERT's own tokenizer always does.
+        """
         saving.write(
             Path(path),
             self.backend,
@@ -110,6 +114,7 @@ class Tokenizer:
             self.model_max_length,
             self.layout == Layout.bert(self.special.cls, self.special.sep),
             closes_spaces=self.closes_spaces,
+            tells_segments=tells_segments,
         )
 
     @property

@@ -19,7 +19,10 @@ from unmask.models.config import EncoderConfig, family_name
 logger = logging.getLogger(__name__)
 
 CONFIG = "config.json"
-_READ_ELSEWHERE = {"model_type", "architectures", "id2label", "problem_type"}
+_READ_ELSEWHERE = {
+    *("model_type", "architectures", "id2label", "problem_type"),
+    *("sentence_transformers", "sbert_ce_default_activation_function"),
+}
 
 
 def read_config(folder: Path) -> tuple[Family, EncoderConfig]:

@@ -9,7 +9,11 @@ from typing import Any
 from unmask.checkpoint.huggingface.keys import KeyTable
 from unmask.models.config import EncoderConfig
 
-MEAN_POOLED = {"classification": "SequenceClassification", "multiple-choice": "MultipleChoice"}
+MEAN_POOLED = {
+    "classification": "SequenceClassification",
+    "reranking": "SequenceClassification",
+    "multiple-choice": "MultipleChoice",
+}
 """By task, what it calls its architecture with its pooling left out of account."""
 
 

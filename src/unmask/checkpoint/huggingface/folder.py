@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from unmask.checkpoint.assemble import outline
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.huggingface.configuration import write_config
+from unmask.checkpoint.huggingface.cross_encoder import is_cross_encoder
 from unmask.checkpoint.huggingface.families import family_of
 from unmask.checkpoint.huggingface.keys import (
     KeyTable,
@@ -24,12 +25,8 @@ from unmask.checkpoint.huggingface.keys import (
 )
 from unmask.checkpoint.huggingface.provenance import write_provenance
 from unmask.checkpoint.huggingface.purpose import architecture_of, purpose_fields
-from unmask.checkpoint.huggingface.sentence import (
-    Modules,
-    read_head,
-    read_modules,
-    write_modules,
-)
+from unmask.checkpoint.huggingface.sentence import Modules, read_head, read_modules
+from unmask.checkpoint.huggingface.sentence_writing import write_modules
 from unmask.checkpoint.huggingface.survey import Survey, survey
 from unmask.checkpoint.huggingface.weights import FLOATS, write_weights
 from unmask.checkpoint.safe import Entry, contained
@@ -53,7 +50,7 @@ def load_folder(folder: Path, dtype: torch.dtype = torch.float32) -> Bundle:
     Raises:
         DataError: A file is missing, broken, or does not fit the others.
     """
-    modules = read_modules(folder)
+    modules = None if is_cross_encoder(folder) else read_modules(folder)
     place = folder if modules is None else modules.encoder
     found = survey(place)
     config = found.config
@@ -117,7 +114,8 @@ def save_folder(
         assert isinstance(head, SentenceHead), "a sentence encoder's head"
         write_modules(folder, head, bundle.task.config, width, bundle.max_length)
     if bundle.tokenizer is not None:
-        bundle.tokenizer.save(folder)
+        segments = bundle.config.model_dump().get("type_vocab_size", 0)
+        bundle.tokenizer.save(folder, tells_segments=segments > 1)
     made_by = {} if provenance is None else dict(provenance)
     if isinstance(bundle.task, SentenceEmbedding):
         pass  # its own files say what it is

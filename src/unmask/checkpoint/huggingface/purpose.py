@@ -9,6 +9,7 @@ from typing import Any
 
 from unmask.checkpoint.assemble import FINE_TUNED, task_of
 from unmask.checkpoint.huggingface.configuration import CONFIG
+from unmask.checkpoint.huggingface.cross_encoder import activation_fields, read_activation
 from unmask.checkpoint.huggingface.family import MEAN_POOLED, Family
 from unmask.checkpoint.huggingface.labels import (
     checked,
@@ -38,6 +39,7 @@ _HEADS = {
     "MeanMultipleChoice": "classifier",
 }
 """Our head by what a task calls its architecture."""
+_OF_TEXTS = ("SequenceClassification", "MeanSequenceClassification", None)
 _UNLABELLED = {"QuestionAnswering", "MultipleChoice", "MeanMultipleChoice"}
 """Architectures whose answers are no classes; a config may still count two labels by default."""
 
@@ -60,6 +62,8 @@ def purpose_fields(family: Family, model: Model, task: Task | None) -> dict[str,
     name = family.fine_tuned.get(task.architecture or "", family.architectures[frozenset()])
     fields: dict[str, Any] = {"architectures": [name], **label_fields(task.labels)}
     fields |= _pooling_fields(family, task)
+    if task.name == "reranking" and fields["architectures"] != [family.architectures[frozenset()]]:
+        fields |= activation_fields(task.stored()["activation"])
     assert len(task.labels) in (0, rows), "the task's labels do not fit the head"
     return fields if task.problem_type is None else {**fields, "problem_type": task.problem_type}
 
@@ -153,11 +157,14 @@ def _foreign(
     num_outputs: int,
 ) -> Task | None:
     from unmask.tasks import registry  # with the metrics of every task; see `_restored`
+    from unmask.tasks.reranking import Reranking
 
     if head == "span" or kind in _UNLABELLED:
         return registry.foreign(head, name, (), None)
     place = str(folder / CONFIG)
     labels = read_labels(given, num_outputs, place) or numbered(num_outputs)
+    if kind in _OF_TEXTS and num_outputs == 1 and (score := read_activation(folder, given)):
+        return Reranking.foreign(score, "cls" if head == "pooled_classifier" else "mean")
     return registry.foreign(head, name, labels, read_problem_type(given, place))
 
 

@@ -10,6 +10,7 @@ from unmask.data.labelled.examples import (
     ChoiceExample,
     Example,
     QuestionExample,
+    RankedExample,
     TaggedExample,
     TextExample,
 )
@@ -58,6 +59,8 @@ def is_labelled(example: Example) -> bool:
         return example.is_impossible or bool(example.answers)
     if isinstance(example, TaggedExample):
         return example.tags is not None
+    if isinstance(example, RankedExample):
+        return example.grades is not None
     return example.label is not None
 
 

@@ -29,14 +29,17 @@ class Columns(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     text: Several | None = None
-    """The text (of a question-answering table, the question); several are joined by a space."""
+    """The text (of a question-answering table, the question, of a ranking the query); several are
+    joined by a space."""
     text_pair: Column | None = None
-    """The second text (of a question-answering table, the context)."""
+    """The second text (of a question-answering table, the context, of a ranking the document, or a
+    list of them)."""
     texts: tuple[Column, ...] = ()
-    """For embeddings: the texts that belong together, as anchor, positive and negatives; one column
-    each, or some that hold lists."""
+    """For embeddings and rankings: the texts that belong together, as anchor (the query), positive
+    and negatives; one column each, or some that hold lists."""
     label: Several | None = None
-    """The label; for `--data.labels multi` also several columns of 0 and 1, named like classes."""
+    """The label (of a ranking the grade, or a list of them); for `--data.labels multi` also several
+    columns of 0 and 1, named like classes."""
     id: Column | None = None
     """What names the example; without it, its line."""
     group: Column | None = None

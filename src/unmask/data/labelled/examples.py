@@ -80,4 +80,21 @@ class QuestionExample:
     """File and question, for messages."""
 
 
-Example = TextExample | ChoiceExample | TaggedExample | QuestionExample
+@dataclass(frozen=True, slots=True)
+class RankedExample:
+    """A query, documents that may answer it, and how well they do."""
+
+    id: str
+    query: str
+    documents: tuple[str, ...]
+    """At least one, no two alike where they have grades."""
+    grades: tuple[float, ...] | None
+    """How relevant each document is, more for better and 0 for not at all; None where that is not
+    known."""
+    place: str
+    """File and line, for messages."""
+    group: str | None = None
+    """As a `TextExample`'s."""
+
+
+Example = TextExample | ChoiceExample | TaggedExample | QuestionExample | RankedExample

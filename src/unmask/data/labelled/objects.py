@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from unmask.data.labelled import choices, sentences, squad, texts, words
+from unmask.data.labelled import choices, ranked, sentences, squad, texts, words
 from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.examples import (
     ChoiceExample,
     QuestionExample,
+    RankedExample,
     TaggedExample,
     TextExample,
 )
@@ -37,6 +38,7 @@ _NAMES: Final[Mapping[str, Mapping[int, Sequence[str]]]] = {
         2: ("anchor", "positive"),
         3: ("anchor", "positive", "negative"),
     },
+    "queries": {2: ("query", "documents"), 3: ("query", "documents", "label")},
     "questions": {2: ("question", "context"), 3: ("question", "context", "answers")},
 }
 """What the parts of a tuple are, by their number."""
@@ -107,6 +109,19 @@ def sentences_of(
     """
     table = _table(rows, "sentences", rejects, name)
     return checked(table.source, sentences.from_table(table, config, rejects), rejects)
+
+
+def ranked_of(
+    rows: Rows, config: LabelledConfig, rejects: Rejects, name: str = "data"
+) -> Iterator[RankedExample]:
+    """As `read_ranked`; tuples are (query, documents, label), lists of both or one of each.
+
+    Raises:
+        UsageError: Rows of another kind.
+        DataError: As `read_texts`.
+    """
+    table = _table(rows, "queries", rejects, name)
+    return checked(table.source, ranked.from_table(table, config, rejects), rejects)
 
 
 def _table(rows: Rows, kind: str, rejects: Rejects, name: str) -> Table:

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from unmask.data.finding import Finding
 from unmask.data.labelled.balance import Splits
-from unmask.data.labelled.examples import ChoiceExample, Example, QuestionExample, TextExample
+from unmask.data.labelled.examples import (
+    ChoiceExample,
+    Example,
+    QuestionExample,
+    RankedExample,
+    TextExample,
+)
 
 _OFTEN = 0.01
 """Share from which repeats are a warning."""
@@ -32,9 +38,14 @@ def about(splits: Splits) -> Iterator[Finding]:
 
 
 def content(example: Example) -> int:
-    """A hash of what is read, not of what is to be said of it; 64 bits."""
+    """A hash of what is read, not of what is to be said of it; 64 bits.
+
+    Of a ranking it is the query alone, whose other documents are no other question.
+    """
     if isinstance(example, QuestionExample):
         return hash((_normal(example.question), example.context))
+    if isinstance(example, RankedExample):
+        return hash(_normal(example.query))
     if isinstance(example, ChoiceExample):
         return hash((_normal(example.text), *map(_normal, example.choices)))
     if isinstance(example, TextExample) and example.text_pair is not None:
@@ -58,9 +69,11 @@ def _about_blank(name: str, examples: Sequence[Example]) -> Iterator[Finding]:
 
 
 def parts(example: Example) -> tuple[str, ...]:
-    """The texts that a model reads together; of several choices the longest."""
+    """The texts that a model reads together; of several choices or documents the longest."""
     if isinstance(example, QuestionExample):
         return (example.question, example.context)
+    if isinstance(example, RankedExample):
+        return (example.query, max(example.documents, key=len, default=""))
     if isinstance(example, ChoiceExample):
         return (example.text, max(example.choices, key=len, default=""))
     if isinstance(example, TextExample) and example.text_pair is not None:
@@ -125,6 +138,8 @@ def _label(example: Example) -> object:
     """What is said of an example, to be compared; None if nothing is known."""
     if isinstance(example, QuestionExample):
         return example.is_impossible if example.is_impossible or example.answers else None
+    if isinstance(example, RankedExample):
+        return None  # other documents have other grades
     if isinstance(example, ChoiceExample):
         return example.label
     if isinstance(example, TextExample):

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from unmask.data.labelled import conll, conllu, sentences, squad, texts, trees
+from unmask.data.labelled import conll, conllu, ranked, sentences, squad, texts, trees
 from unmask.data.labelled.choices import from_table as choices_of
 from unmask.data.labelled.columns import is_header
 from unmask.data.labelled.config import LabelledConfig
@@ -18,6 +18,7 @@ from unmask.data.labelled.delimited import open_delimited
 from unmask.data.labelled.examples import (
     ChoiceExample,
     QuestionExample,
+    RankedExample,
     TaggedExample,
     TextExample,
 )
@@ -37,7 +38,15 @@ logger = logging.getLogger(__name__)
 _LIST = re.compile(r'\s*"?\[\s*"')
 """Begins a JSON list of words."""
 
-E = TypeVar("E", TextExample, ChoiceExample, TaggedExample, QuestionExample, EmbeddingExample)
+E = TypeVar(
+    "E",
+    TextExample,
+    ChoiceExample,
+    TaggedExample,
+    QuestionExample,
+    EmbeddingExample,
+    RankedExample,
+)
 
 
 def read_texts(path: Path | str, config: LabelledConfig, rejects: Rejects) -> Iterator[TextExample]:
@@ -140,6 +149,21 @@ def read_sentences(
         raise UsageError(f"{file}: sentiment trees hold no texts that belong together.")
     names = ("anchor", "positive", "negative", "query", "score")
     found = sentences.from_table(table_of(file, config, rejects, names), config, rejects)
+    return checked(file.source, found, rejects)
+
+
+def read_ranked(
+    path: Path | str, config: LabelledConfig, rejects: Rejects
+) -> Iterator[RankedExample]:
+    """Queries with graded documents, out of the tables that `read_texts` reads; see `ranked`.
+
+    Raises:
+        DataError: As `read_texts`.
+    """
+    file = find(path, "text", config)
+    if file.format == "trees":
+        raise UsageError(f"{file}: sentiment trees hold no documents for queries.")
+    found = ranked.from_table(table_of(file, config, rejects, ranked.NAMES), config, rejects)
     return checked(file.source, found, rejects)
 
 

@@ -15,12 +15,15 @@ from unmask.data.labelled.labels import Fault, LabelReader, NoLabel
 from unmask.data.labelled.tables import Table, Values
 from unmask.data.labelled.texts import LEFT_OUT, Ids, excerpt, group_of, required_text
 from unmask.data.rejects import Rejects
+from unmask.errors import UsageError
 
 _ANCHORS = ("anchor", "query", "question", "sent0")
 _POSITIVES = ("positive", "pos", "answer", "passage", "document", "sent1")
 _NEGATIVE = re.compile(r"(?:negative|neg|hard_neg)s?[ _]?(\d*)")
 _ALONE = ("text", "sentence", "sentence1", "content", "anchor")
 _SCORES = ("scores", "margin", "embedding", *columns.LABELS)
+_NEEDED = 2
+"""Columns, an anchor's and a positive's, of which no list may be empty; one of negatives may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,14 @@ def from_table(
     numbers is a teacher's scores, or its vector.
 
     Raises:
+        UsageError: Labels of several classes, which no loss over embeddings takes.
         DataError: A column that is not there.
     """
+    if config.labels == "multi":
+        raise UsageError(
+            "--data.labels multi: texts that belong together have one label, or a list of numbers; "
+            "leave it out, or set class, number or none."
+        )
     found = _find_columns(table, config)
     ids = Ids(table.unit)
     labels = None
@@ -135,6 +144,8 @@ def _example(
     for number in found.texts:
         value = values[number]
         several = value if isinstance(value, list | tuple) else (value,)
+        if not several and number in found.texts[:_NEEDED]:
+            raise Fault("empty text", "a list without one")
         texts += [required_text(one) for one in several]
     if len(texts) > 2 and texts[1] in texts[2:]:
         raise Fault("a negative equals the positive", texts[1][:60])
@@ -152,7 +163,7 @@ def _label(value: Any, labels: LabelReader) -> str | float | tuple[float, ...]:
         return read
     try:
         numbers = tuple(float(one) for one in value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = ()
     if not numbers or not all(map(math.isfinite, numbers)):
         raise Fault("label is no list of numbers", str(value)[:60])

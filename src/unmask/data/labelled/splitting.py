@@ -15,6 +15,7 @@ from unmask.data.labelled.examples import (
     ChoiceExample,
     Example,
     QuestionExample,
+    RankedExample,
     TaggedExample,
     TextExample,
 )
@@ -29,7 +30,15 @@ _STREAM = 0x53504C49
 _MOST_QUANTILES = 10
 _SHOWN = 5
 
-E = TypeVar("E", TextExample, ChoiceExample, TaggedExample, QuestionExample, EmbeddingExample)
+E = TypeVar(
+    "E",
+    TextExample,
+    ChoiceExample,
+    TaggedExample,
+    QuestionExample,
+    EmbeddingExample,
+    RankedExample,
+)
 
 
 def split(
