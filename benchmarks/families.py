@@ -8,7 +8,8 @@ and dropout: 0.1, of ModernBERT none, as published. A figure counts real tokens.
 a process of its own, and they take turns.
 
 With `--only` the others' figures stay as an earlier run of the same settings found them, each with
-its date. Peak memory is that of a fresh process that takes steps of one side, see `measure.peak_above_now`.
+its date. Peak memory is that of a fresh process that takes steps of one side, see
+`measure.peak_above_now`.
 """
 
 from __future__ import annotations
