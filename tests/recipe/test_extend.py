@@ -16,6 +16,7 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.cli.application import app
 from unmask.errors import DataError, UsageError
 from unmask.models.config import (
+    CONFIGS,
     BertConfig,
     EncoderConfig,
     LeftToRightConfig,
@@ -174,6 +175,28 @@ def test_transformers_reads_the_result(kind: str, tmp_path: Path, text: Path) ->
         torch.testing.assert_close(ours.model.heads["mlm"](hidden), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("family", "reads_segments"), [("bert", True), ("albert", True), ("roberta", False)]
+)
+def test_other_tools_give_segments_to_the_models_that_read_them(
+    family: str, reads_segments: bool, tmp_path: Path
+) -> None:
+    kind = {"bert": "wordpiece", "albert": "unigram", "roberta": "bpe"}[family]
+    native.save(bundle_of(tokenizer_of(kind), family=CONFIGS[family]), tmp_path / "model")
+    ours, theirs = (
+        Tokenizer.load(tmp_path / "model"),
+        AutoTokenizer.from_pretrained(tmp_path / "model"),
+    )
+    first, second = (ours.encode(text) for text in ("the", "heart"))
+
+    given = theirs("the", "heart")
+
+    assert ("token_type_ids" in given) == reads_segments
+    if reads_segments:
+        assert sum(given["token_type_ids"]) == len(second) + len(ours.layout.end)
+    assert len(given["input_ids"]) == len(first) + len(second) + ours.layout.pair_cost
+
+
 def test_a_new_vocabulary_keeps_what_is_still_there(kind: str, tmp_path: Path, text: Path) -> None:
     tokenizer = tokenizer_of(kind)
     before = bundle_of(tokenizer)
@@ -261,6 +284,17 @@ def test_the_left_to_right_control_is_refused(tmp_path: Path, text: Path) -> Non
     with pytest.raises(UsageError, match="left-to-right control"):
         extend_model(tmp_path / "model", [text], tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_discriminator_is_extended_with_a_word_of_warning(
+    tmp_path: Path, text: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle = bundle_of(tokenizer_of("wordpiece"), heads=("rtd",), family=CONFIGS["electra"])
+    native.save(bundle, tmp_path / "model")
+
+    extend_model(tmp_path / "model", [text], tmp_path / "new", Extend(num_words=6))
+
+    assert "judges tokens and predicts none" in caplog.text
 
 
 def test_a_fine_tuned_model_is_refused(tmp_path: Path, text: Path) -> None:

@@ -92,7 +92,7 @@ def save_folder(
     write_config(folder, bundle.config, purpose, dtype)
     write_weights(folder, tensors, max_shard_bytes)
     if bundle.tokenizer is not None:
-        bundle.tokenizer.save(folder)
+        bundle.tokenizer.save(folder, reads_segments=bundle.config.num_segments > 1)
     made_by = {} if provenance is None else dict(provenance)
     if isinstance(bundle.task, FineTuned) or (bundle.task is not None and made_by):
         made_by["task"] = bundle.task.stored()
