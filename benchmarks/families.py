@@ -7,7 +7,9 @@ sequence and has its default attention (SDPA where it has one); both see the sam
 and dropout: 0.1, of ModernBERT none, as published. A figure counts real tokens. Each side lives in
 a process of its own, and they take turns.
 
-Peak memory is that of a fresh process that takes steps of one side, see `measure.peak_above_now`.
+With `--only` the others' figures stay as an earlier run of the same settings found them, each with
+its date. Peak memory is that of a fresh process that takes steps of one side, see
+`measure.peak_above_now`.
 """
 
 from __future__ import annotations
@@ -260,17 +262,30 @@ def main() -> None:
     if arguments.worker:
         serve()
         return
-    comparisons = []
+    settings = {name: getattr(arguments, name) for name in ("threads", "rounds", "steps")}
+    date = measure.machine()["date"]
+    comparisons, peaks = others(arguments, settings)
     for family in arguments.only:
         for mode in MODES.get(family, ("training",)):
             for shape in arguments.shapes:
-                comparisons.append(compare(arguments, family, shape, mode))
-                ratio = comparisons[-1]["ratio"]["median"]
-                print(f"{family}, {mode}, {shape}: {ratio:.2f}", file=sys.stderr)
-    peaks = [memory(arguments, "deberta-v2", "512")] if "deberta-v2" in arguments.only else []
-    settings = {name: getattr(arguments, name) for name in ("threads", "rounds", "steps")}
+                found = {"date": date, **compare(arguments, family, shape, mode)}
+                comparisons.append(found)
+                print(f"{family}, {mode}, {shape}: {found['ratio']['median']:.2f}", file=sys.stderr)
+    if "deberta-v2" in arguments.only:
+        peaks = [memory(arguments, "deberta-v2", "512")]
+    comparisons.sort(key=lambda one: FAMILIES.index(one["family"]))
     result = {"settings": settings, "comparisons": comparisons, "memory": peaks}
     measure.keep("families", result, arguments.results)
+
+
+def others(arguments: argparse.Namespace, settings: Figures) -> tuple[list[Figures], list[Figures]]:
+    """What an earlier run of the same settings found of the families that this one leaves out."""
+    file = arguments.results / "families.json"
+    before = json.loads(file.read_text()) if file.is_file() else {}
+    if before.get("settings") != settings:
+        return [], []
+    found = [one for one in before["comparisons"] if one["family"] not in arguments.only]
+    return found, before["memory"]
 
 
 if __name__ == "__main__":

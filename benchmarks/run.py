@@ -149,6 +149,10 @@ def families(result: Figures) -> str:
         ]
         for one in result["comparisons"]
     ]
+    dated: dict[str, list[str]] = {}
+    for one in result["comparisons"]:
+        names = dated.setdefault(one["date"], [])
+        names += [] if one["family"] in names else [one["family"]]
     memory = [
         f"Peak memory of training steps of {one['family']} at {one['shape']} tokens, above what "
         f"the process held before: {one['megabytes']['ours']['above']:,.0f} MB against "
@@ -166,7 +170,9 @@ def families(result: Figures) -> str:
             "dropout 0.1 (ModernBERT's is 0, as published). `8..512`: lengths are log-normal.",
             table(["family", "what", "lengths", *columns], rows),
             *memory,
-            *([result["note"]] if "note" in result else []),
+            "Measured: "
+            + "; ".join(f"{', '.join(names)}: {date}" for date, names in dated.items())
+            + ".",
         ]
     )
 

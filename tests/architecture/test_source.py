@@ -19,6 +19,12 @@ UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"
 UNSAFE_CALLS = {"torch.load", "torch.jit.load", "torch.save", "eval", "exec", "yaml.load"}
 PEERS = {"transformers", "sentence_transformers", "datasets", "accelerate"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager"}
+ALLOWED_TESTS = {
+    "nn/dropout.py: Dropout.forward": "torch's own switch between training and answering",
+    "nn/dropout.py: Dropout.active": "the same",
+    "nn/dropout.py: Dropout.current_rate": "the same",
+}
+"""Methods that decide by what their brick was built with all the same, each with its reason."""
 FOREIGN_KEYS = re.compile(r"cls\.predictions|encoder\.layer\.|attention\.self\.")
 
 
@@ -123,6 +129,59 @@ def test_families_choose_bricks_and_define_no_forward() -> None:
 
     assert "build" in defined
     assert "forward" not in defined
+
+
+def test_no_forward_tests_what_its_brick_was_built_with() -> None:
+    """Another computation is another brick, which a builder chooses.
+
+    Every test in a method of a brick that mentions `self` is found, whether it is of a flag or of
+    anything else; what was put into a local name before is not.
+    """
+    found = {
+        f"{name_of(path)}: {kind.name}.{method.name}"
+        for path, kind in bricks_of(PACKAGE / "nn")
+        for method in kind.body
+        if isinstance(method, ast.FunctionDef) and method.name != "__init__"
+        if any(
+            mentions_self(condition)
+            for node in ast.walk(method)
+            for condition in conditions_of(node)
+        )
+    }
+
+    assert found == set(ALLOWED_TESTS)
+
+
+def bricks_of(folder: Path) -> list[tuple[Path, ast.ClassDef]]:
+    """The classes that are modules of torch, by way of each other or at once."""
+    classes = {
+        node.name: (path, node)
+        for path in sorted(folder.glob("*.py"))
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ClassDef)
+    }
+
+    def is_brick(name: str) -> bool:
+        bases = classes[name][1].bases if name in classes else []
+        return name.startswith("nn.") or any(is_brick(ast.unparse(base)) for base in bases)
+
+    return [classes[name] for name in classes if is_brick(name)]
+
+
+def conditions_of(node: ast.AST) -> list[ast.expr]:
+    """What a node decides by."""
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        return [node.test]
+    if isinstance(node, ast.comprehension):
+        return node.ifs
+    if isinstance(node, ast.BoolOp):
+        return node.values[:-1]
+    return [node.subject] if isinstance(node, ast.Match) else []
+
+
+def mentions_self(expression: ast.expr) -> bool:
+    """Whether it reads anything of the brick."""
+    return any(isinstance(n, ast.Name) and n.id == "self" for n in ast.walk(expression))
 
 
 def test_only_the_checkpoint_room_knows_names_of_hugging_face_tensors() -> None:

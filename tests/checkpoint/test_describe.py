@@ -68,7 +68,7 @@ def test_what_pretraining_ended_with_is_told(
     scores = {"validation": {"mlm_loss": None}, "corpus_unigram_entropy": 6.0}
     (tmp_path / "model" / "scores.json").write_text(json.dumps(scores))
     found = describe(tmp_path / "model")["final_losses"]
-    assert found == {"mlm_loss": None, "corpus_unigram_entropy": 6.0}
+    assert found == {"mlm_loss": None, "corpus_unigram_entropy": 6.0, "is_of_generator": False}
 
 
 @pytest.mark.parametrize(("late", "rows"), [(True, 16), (False, 0)])

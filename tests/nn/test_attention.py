@@ -5,6 +5,7 @@ import torch
 
 from unmask.nn.attention import SelfAttention
 from unmask.nn.context import make_context
+from unmask.nn.projections import QueryKeyValue
 from unmask.nn.written_out import attend
 
 CPU = torch.device("cpu")
@@ -12,7 +13,7 @@ CPU = torch.device("cpu")
 
 def attention(dropout_rate: float) -> SelfAttention:
     torch.manual_seed(0)
-    return SelfAttention(hidden_size=16, num_attention_heads=4, dropout_rate=dropout_rate).train()
+    return SelfAttention(QueryKeyValue(16), 4, dropout_rate).train()
 
 
 @pytest.mark.parametrize("lengths", [(6, 6), (9, 2, 1, 8)])

@@ -10,6 +10,7 @@ from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 from unmask.nn import written_out
 from unmask.nn.attention import SelfAttention
 from unmask.nn.context import make_context
+from unmask.nn.projections import QueryKeyValue
 from unmask.nn.relative_bias import BiasedSelfAttention, RelativeBiasContext, bucket
 
 LENGTHS = (3, 150, 40, 40, 1)
@@ -28,7 +29,7 @@ def context() -> RelativeBiasContext:
 @pytest.fixture
 def attention() -> BiasedSelfAttention:
     torch.manual_seed(1)
-    return BiasedSelfAttention(24, 4, 0.0).double()
+    return BiasedSelfAttention(QueryKeyValue(24), 4, 0.0).double()
 
 
 @pytest.mark.parametrize(("num_buckets", "max_distance"), [(32, 128), (16, 20), (8, 512)])
@@ -119,7 +120,7 @@ def test_what_is_added_has_the_gradient_of_torchs_attention(
 def test_without_biases_it_is_plain_attention_with_the_same_dropout(
     context: RelativeBiasContext, attention: BiasedSelfAttention
 ) -> None:
-    plain = SelfAttention(24, 4, 0.3).double()
+    plain = SelfAttention(QueryKeyValue(24), 4, 0.3).double()
     plain.load_state_dict(attention.state_dict())
     attention.dropout.rate = 0.3
     torch.nn.init.zeros_(context.table.weight)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from unmask.nn import window
+from unmask.nn.projections import QueryKeyValue
 from unmask.nn.rotary import RotaryContexts, RotaryKind, RotaryPositions
 from unmask.nn.rotary_attention import RotaryAttention
 from unmask.nn.window import Chunks
@@ -21,7 +22,7 @@ LENGTHS = [(1,), (40,), (97,), (200,), (128, 128), (3, 250, 96, 97, 1, 130, 40)]
 
 def made(half_window: int | None, dropout: float = 0.0) -> tuple[RotaryAttention, RotaryPositions]:
     torch.manual_seed(0)
-    attention = RotaryAttention(WIDTH, HEADS, dropout, bias=True, kind=0).double()
+    attention = RotaryAttention(QueryKeyValue(WIDTH), HEADS, dropout, kind=0).double()
     kinds = [RotaryKind(100.0, half_window)]
     return attention, RotaryPositions(kinds, WIDTH // HEADS)
 

@@ -34,11 +34,11 @@ def test_the_model_table_wins_over_the_dropout() -> None:
         (
             {"model": {"max_position_embeddings": 64}},
             "train.sequence_length is 128, but the model has only 64 positions: "
-            "set model.max_position_embeddings to 128",
+            "set max_position_embeddings to 128",
         ),
         (
             {"family": "roberta", "model": {"max_position_embeddings": 64}},
-            "only 62 positions: set model.max_position_embeddings to 130",
+            "only 62 positions: set max_position_embeddings to 130",
         ),
         (
             {"next_sentence": True, "model": {"type_vocab_size": 1}},
@@ -87,7 +87,7 @@ def test_dropout_is_as_the_family_was_published_unless_it_is_set() -> None:
         ({"next_sentence": True, "sentence_order": True}, "two questions: ask one"),
         ({"objective": "replaced-token"}, "does not go with family bert"),
         ({"objective": "left-to-right"}, "does not go with family bert"),
-        ({"family": "left-to-right"}, "left-to-right and left-to-right belong together"),
+        ({"family": "left-to-right"}, "and family left-to-right belong together"),
         (
             {"objective": "replaced-token", "family": "electra", "next_sentence": True},
             "next_sentence goes with objective mlm",

@@ -16,6 +16,7 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.cli.application import app
 from unmask.errors import DataError, UsageError
 from unmask.models.config import (
+    CONFIGS,
     BertConfig,
     EncoderConfig,
     LeftToRightConfig,
@@ -261,6 +262,17 @@ def test_the_left_to_right_control_is_refused(tmp_path: Path, text: Path) -> Non
     with pytest.raises(UsageError, match="left-to-right control"):
         extend_model(tmp_path / "model", [text], tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_discriminator_is_extended_with_a_word_of_warning(
+    tmp_path: Path, text: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle = bundle_of(tokenizer_of("wordpiece"), heads=("rtd",), family=CONFIGS["electra"])
+    native.save(bundle, tmp_path / "model")
+
+    extend_model(tmp_path / "model", [text], tmp_path / "new", Extend(num_words=6))
+
+    assert "judges tokens and predicts none" in caplog.text
 
 
 def test_a_fine_tuned_model_is_refused(tmp_path: Path, text: Path) -> None:

@@ -115,7 +115,8 @@ def test_a_model_with_too_few_positions_names_the_setting(
 
     assert message_of(path, {}) == (
         f"{path}: train.sequence_length is 128, but the model has only 64 positions: "
-        "set model.max_position_embeddings to 128."
+        "set max_position_embeddings to 128 in the table [model] of a recipe, or a shorter "
+        "--train.sequence-length."
     )
 
 

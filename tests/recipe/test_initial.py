@@ -131,7 +131,7 @@ def test_a_model_may_read_more_than_the_recipes_family_does(
 def test_sequences_longer_than_a_fresh_model_reads_are_refused(
     tiny_corpus: Path, tmp_path: Path
 ) -> None:
-    said = "is 1024, but the model has only 512 positions: set model.max_position_embeddings to 10"
+    said = "is 1024, but the model has only 512 positions: set max_position_embeddings to 10"
     with pytest.raises(UsageError, match=said):
         pretrain(tiny_corpus, tmp_path / "run", {"train": {"sequence_length": 1024}}, say=hush)
     assert not (tmp_path / "run").exists()
@@ -195,6 +195,17 @@ def test_a_head_for_pairs_is_gone_on_with_where_the_question_is_the_same(
     assert started.task.pair_term == ("nsp" if asked == "next_sentence" else "sop")
 
 
+def test_settings_of_fresh_weights_are_said_to_have_no_effect_on_others(
+    make_model: Callable[..., Path],
+) -> None:
+    model, heard = make_model(), list[str]()
+    recipe = Pretrain.model_validate({"family": "albert", "preset": "tiny"})
+
+    going_on(recipe, model, native.load(model).require_tokenizer(), heard.append)
+
+    assert heard == [f"family, preset: for fresh weights, and without effect on those of {model}"]
+
+
 def test_a_head_that_the_model_lacks_is_called_by_what_is_asked(
     make_model: Callable[..., Path],
 ) -> None:
@@ -234,7 +245,7 @@ def test_as_many_tokens_are_read_whatever_the_paddings_id(
         (
             514,
             "train.sequence_length is 512, but the model has only 473 positions: set "
-            "model.max_position_embeddings to 553",
+            "max_position_embeddings to 553",
         ),
     ],
 )

@@ -17,6 +17,7 @@ import unmask
 from unmask.checkpoint.describe import describe
 from unmask.checkpoint.doctor import examine_model
 from unmask.checkpoint.native import load
+from unmask.checkpoint.runs import GENERATOR_FOLDER
 from unmask.cli.summary import summary
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import Stopped, UsageError
@@ -25,7 +26,7 @@ from unmask.recipe.evaluate import evaluate
 from unmask.recipe.examples import examined
 from unmask.recipe.finetune import finetune
 from unmask.recipe.pretrain import Result, pretrain
-from unmask.recipe.result import GENERATOR_FOLDER
+from unmask.recipe.telling import warning_of
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.replaced_token import ReplacedToken
 from unmask.train.log import METRICS_FILE, read_metrics
@@ -175,8 +176,44 @@ def test_the_generator_fills_and_the_discriminator_says_why_not(
     answers = unmask.load(folder.parent / GENERATOR_FOLDER).predict("The [MASK] went.", top_k=3)
 
     assert len(answers) == 3
-    with pytest.raises(UsageError, match="masked language model"):
+    with pytest.raises(UsageError, match=f"Load {folder.parent / GENERATOR_FOLDER}"):
         unmask.load(folder).predict("The [MASK] went.")
+    with pytest.raises(UsageError, match=f"give {folder.parent / GENERATOR_FOLDER}"):
+        evaluate(folder, folder)
+    assert any(
+        str(folder.parent / GENERATOR_FOLDER) in found.fix for found in examine_model(folder)
+    )
+
+
+def test_figures_of_the_generator_are_called_its(trained: Callable[..., Result]) -> None:
+    result = trained("disentangled")
+    described = describe(result.folder)
+
+    assert described["final_losses"]["is_of_generator"]
+    assert "generator's loss" in dict(summary(described))
+    assert warning_of({**result.scores, "mlm_loss": 99.0}, 6.0).startswith(  # type: ignore[union-attr]
+        "warning: the generator's held-out loss"
+    )
+    own = sum(parameter.numel() for parameter in load(result.folder).model.parameters())
+    assert f"of {own / 1e6:.1f}M parameters" in (result.folder / "README.md").read_text()
+
+
+def test_rates_that_fall_are_said_from_beginning_to_end(trained: Callable[..., Result]) -> None:
+    assert "training (50 to 10 % hidden)  ● held out (15 % hidden)" in trained("falling").sketch
+
+
+def test_the_card_of_a_mask_decoder_says_that_other_tools_leave_it_out(
+    tiny_corpus: Path, tmp_path: Path
+) -> None:
+    recipe = {
+        "family": "deberta-v2",
+        "model": {**SIZES, "position_buckets": 8},
+        "train": {"steps": 1, "batch_size": 2, "sequence_length": 32},
+    }
+
+    folder = pretrain(tiny_corpus, tmp_path / "run", recipe, say=hush).folder
+
+    assert "enhanced mask decoder" in (folder / "README.md").read_text()
 
 
 def test_detection_is_measured_on_held_out_text(trained: Callable[..., Result]) -> None:

@@ -76,8 +76,9 @@ def test_the_sketch_holds_the_entropy_wherever_it_lies(
 
 
 def test_two_rates_of_masking_stand_beside_the_curves() -> None:
-    assert "training (30 % hidden)" in sketch(METRICS, 6.0, rates=(0.3, 0.15))
-    assert "%" not in sketch(METRICS, 6.0, rates=(0.15, 0.15))
+    assert "training (30 % hidden)" in sketch(METRICS, 6.0, rates=(0.3, 0.3, 0.15))
+    assert "training (30 to 10 % hidden)" in sketch(METRICS, 6.0, rates=(0.3, 0.1, 0.15))
+    assert "%" not in sketch(METRICS, 6.0, rates=(0.15, 0.15, 0.15))
 
 
 def inked(metrics: list[dict[str, Any]], path: Path) -> int:

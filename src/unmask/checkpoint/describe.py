@@ -20,9 +20,6 @@ from unmask.models.config import PRESETS, BertConfig, EncoderConfig, family_name
 from unmask.tasks.task import FineTuned, Model
 from unmask.text.tokenizer import Tokenizer
 
-_LOSSES = ("mlm_loss", "corpus_unigram_entropy")
-"""What pretraining ended with, and what guessing by frequency would have come to."""
-
 
 def describe(model: Path | str) -> dict[str, Any]:
     """Everything `unmask inspect` prints, ready for JSON; no weights are read.
@@ -51,7 +48,12 @@ def describe(model: Path | str) -> dict[str, Any]:
         "weight_bytes": sum(file.stat().st_size for file in {e.file for e in entries.values()}),
         "tokenizer": None if tokenizer is None else _tokenizer(tokenizer),
         "made_by": read_provenance(folder),
-        "final_losses": losses and dict(zip(_LOSSES, map(_finite, losses), strict=True)),
+        "final_losses": losses
+        and {
+            "mlm_loss": _finite(losses.mlm_loss),
+            "corpus_unigram_entropy": losses.corpus_unigram_entropy,
+            "is_of_generator": losses.is_of_generator,
+        },
     }
 
 

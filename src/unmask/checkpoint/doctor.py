@@ -11,7 +11,7 @@ from torch import nn
 from unmask.checkpoint.assemble import FINE_TUNED
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.durable import MANIFEST, verify
-from unmask.checkpoint.history import read_final_losses, read_history
+from unmask.checkpoint.history import generator_of, read_final_losses, read_history
 from unmask.checkpoint.huggingface.folder import load_folder, misfit
 from unmask.checkpoint.huggingface.provenance import read_provenance
 from unmask.checkpoint.huggingface.weights import PICKLES, find_weights
@@ -41,7 +41,7 @@ def examine_model(model: Path | str) -> list[Finding]:
     bundle.refuse_control()
     findings = [
         *_about_weights(folder, bundle),
-        *_about_heads(bundle),
+        *_about_heads(folder, bundle),
         *_about_training(folder, bundle),
         *_about_tokenizer(folder, bundle, made_by.get("tokenizer_sha256")),
     ]
@@ -104,7 +104,7 @@ def _looks_untrained(bundle: Bundle) -> bool:
     )
 
 
-def _about_heads(bundle: Bundle) -> Iterator[Finding]:
+def _about_heads(folder: Path, bundle: Bundle) -> Iterator[Finding]:
     heads = set(bundle.model.heads)
     if heads & FINE_TUNED and bundle.task is None:
         yield Finding(
@@ -114,22 +114,25 @@ def _about_heads(bundle: Bundle) -> Iterator[Finding]:
             "name transformers' class for it in config.json (`architectures`)",
         )
     if not heads & {"mlm", *FINE_TUNED}:
+        generator = generator_of(folder)
         yield Finding(
             "warning",
             "there is no masked language model head",
-            "`unmask fill`, `unmask score` and further pretraining need one",
-            "for these take the model that this one was made from; embedding and fine-tuning work",
+            "`unmask fill` and `unmask score` need one, and further pretraining begins it afresh",
+            f"for these take {generator or 'the model that this one was made from'}; embedding and "
+            "fine-tuning work",
         )
 
 
 def _about_training(folder: Path, bundle: Bundle) -> Iterator[Finding]:
     """What its run knows of it; a model from elsewhere brings no such record."""
     losses = read_final_losses(folder)
-    if losses is not None and not losses[0] <= losses[1]:  # which NaN is not, either
+    if losses is not None and not losses.mlm_loss <= losses.corpus_unigram_entropy:  # or is NaN
         yield Finding(
             "warning",
-            f"its run ended at a held-out loss of {losses[0]:.4g} nats, above the unigram entropy "
-            f"of its corpus, {losses[1]:.2f}",
+            f"its run ended at a held-out loss{' of the generator' * losses.is_of_generator} of "
+            f"{losses.mlm_loss:.4g} nats, above the unigram entropy of its corpus, "
+            f"{losses.corpus_unigram_entropy:.2f}",
             "guessing by frequency alone does better: it has learned nothing about context",
             "train longer, or with a lower optim.learning_rate and more optim.warmup_rate; look "
             "at the corpus with `unmask doctor`",
@@ -139,11 +142,17 @@ def _about_training(folder: Path, bundle: Bundle) -> Iterator[Finding]:
         yield Finding(
             "note",
             f"it has {longest} positions, but was trained on sequences of up to {trained} tokens",
-            f"the positions above {trained} are as random as before training, so that longer texts "
-            "are answered worse",
+            f"{_untrained(bundle, trained)}, so that longer texts are answered worse",
             f"give it texts of up to {trained} tokens, or train with a longer "
             "train.sequence_length",
         )
+
+
+def _untrained(bundle: Bundle, trained: int) -> str:
+    """What longer texts are read with."""
+    if bundle.config.can_begin_at_neighbours:  # a vector for each position
+        return f"the positions above {trained} are as random as before training"
+    return f"distances of {trained} tokens and more were never seen"
 
 
 def _about_tokenizer(folder: Path, bundle: Bundle, made_with: object) -> Iterator[Finding]:

@@ -69,7 +69,10 @@ def verify(folder: Path, suffix: str = "") -> None:
             raise DataError(f"{file}: missing, though {MANIFEST} names it.")
         size = file.stat().st_size
         if size != entry["size"]:
-            raise DataError(f"{file}: has {size} bytes, {MANIFEST} says {entry['size']}.")
+            raise DataError(
+                f"{file}: has {size} bytes, {MANIFEST} says {entry['size']}. Take another copy; if "
+                f"you altered it on purpose, delete {MANIFEST}."
+            )
         if _sha256(file) != entry["sha256"]:
             raise DataError(
                 f"{file}: altered since it was written (its sha256 is not {MANIFEST}'s). Take "

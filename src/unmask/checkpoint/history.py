@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from unmask.checkpoint.huggingface.provenance import read_provenance
+from unmask.checkpoint.runs import GENERATOR_FOLDER, MODEL_FOLDER
 from unmask.checkpoint.safe import MAX_JSON_BYTES, contained, read_object
 from unmask.errors import DataError
 
@@ -25,6 +26,17 @@ class History:
     """Which corpus it was trained on."""
 
 
+class FinalLosses(NamedTuple):
+    """What a pretraining run ended with, in nats."""
+
+    mlm_loss: float
+    """Held out; NaN where it was no number."""
+    corpus_unigram_entropy: float
+    """About the loss of guessing by frequency."""
+    is_of_generator: bool
+    """In replaced token detection, whose model is the other network."""
+
+
 def read_history(folder: Path | None) -> History:
     """What unmask.json tells; None stands for a model that never lay in a folder.
 
@@ -40,12 +52,8 @@ def read_history(folder: Path | None) -> History:
     )
 
 
-def read_final_losses(folder: Path) -> tuple[float, float] | None:
-    """Held-out loss at the end of pretraining, and the unigram entropy of its corpus, in nats.
-
-    The loss is NaN where it was no number. None where scores.json is not there, or is not that
-    of a pretraining run.
-    """
+def read_final_losses(folder: Path) -> FinalLosses | None:
+    """None where scores.json is not there, or is not that of a pretraining run."""
     file = contained(folder, SCORES)
     try:
         scores = read_object(file, MAX_JSON_BYTES) if file.is_file() else {}
@@ -55,7 +63,15 @@ def read_final_losses(folder: Path) -> tuple[float, float] | None:
     if not isinstance(validation, dict) or "mlm_loss" not in validation or entropy is None:
         return None
     loss = _number(validation["mlm_loss"])
-    return math.nan if loss is None else loss, entropy
+    return FinalLosses(math.nan if loss is None else loss, entropy, "rtd_loss" in validation)
+
+
+def generator_of(folder: Path | None) -> Path | None:
+    """The generator that a discriminator was trained beside, where it still lies in its run."""
+    if folder is None or folder.name != MODEL_FOLDER:
+        return None
+    beside = folder.parent / GENERATOR_FOLDER
+    return beside if beside.is_dir() else None
 
 
 def _within(document: Any, *keys: str) -> object:

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 _CHECKPOINT = re.compile(r"checkpoint-(\d{1,18})")
 MODEL_FOLDER = "model"
 """Where a finished run keeps its model, within the run's folder."""
+GENERATOR_FOLDER = "generator"
+"""Where a run of replaced token detection keeps what proposed its tokens."""
 BEST_FOLDER = "best"
 """Where a run keeps its best weights so far, if it chooses any."""
 _LEFTOVER = re.compile(rf"(checkpoint-\d{{1,18}}|{MODEL_FOLDER}|{BEST_FOLDER})\.tmp-.*")

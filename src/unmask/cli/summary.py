@@ -43,9 +43,10 @@ def summary(described: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("tokenizer", _tokenizer(described["tokenizer"])))
     rows += _made_by(described["made_by"] or {})
     if losses := described["final_losses"]:
-        loss, entropy = losses.values()
+        loss, entropy, is_of_generator = losses.values()
         shown = "no number" if loss is None else f"{loss:.4g} nats"
-        rows.append(("held-out loss", f"{shown}; unigram entropy of the corpus {entropy:.2f}"))
+        name = "generator's loss" if is_of_generator else "held-out loss"
+        rows.append((name, f"{shown}; unigram entropy of the corpus {entropy:.2f}"))
     return rows
 
 

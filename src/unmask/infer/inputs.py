@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from unmask.checkpoint.bundle import Bundle
-from unmask.checkpoint.history import read_history
+from unmask.checkpoint.history import generator_of, read_history
 from unmask.errors import DataError, UsageError
 from unmask.text.tokenizer import Tokenizer
 
@@ -24,10 +24,11 @@ def require_masked_lm(bundle: Bundle) -> None:
     heads = sorted(bundle.model.heads)
     if "mlm" not in heads:
         found = f"only: {', '.join(heads)}" if heads else "no head at all, only the encoder"
+        generator = generator_of(bundle.folder)
+        there = "the pretrained checkpoint that this one was made from"
         raise UsageError(
             f"{bundle.name}: filling masks and scoring text need a masked language model head "
-            f"(`mlm`); this model has {found}. Load the pretrained checkpoint that this one was "
-            "made from."
+            f"(`mlm`); this model has {found}. Load {generator or there}."
         )
 
 

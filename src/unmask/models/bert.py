@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from torch import nn
 
-from unmask.models.config import BertConfig, EncoderConfig
+from unmask.models.config import Activation, BertConfig, EncoderConfig
 from unmask.models.family import Family, no_transform
 from unmask.nn.activations import ACTIVATIONS
 from unmask.nn.attention import SelfAttention
@@ -15,6 +17,9 @@ from unmask.nn.encoder import Encoder
 from unmask.nn.feedforward import FeedForward
 from unmask.nn.masked_lm_head import MaskedLMHead
 from unmask.nn.pooling import Pooler
+from unmask.nn.projections import QueryKeyValue
+
+_Attention = TypeVar("_Attention", bound=SelfAttention)
 
 
 def build(config: BertConfig) -> Encoder:
@@ -39,18 +44,24 @@ def build_block(
     config: EncoderConfig, attention: type[SelfAttention] = SelfAttention
 ) -> PostNormBlock:
     """One block, as several families have it, with a kind of attention that fits the context."""
-    return PostNormBlock(
-        attention=attention(
-            config.hidden_size,
-            config.num_attention_heads,
-            config.attention_probs_dropout_prob,
-        ),
-        attention_norm=build_norm(config),
-        feedforward=FeedForward(
-            config.hidden_size, config.intermediate_size, ACTIVATIONS[config.hidden_act]
-        ),
-        feedforward_norm=build_norm(config),
-        dropout_rate=config.hidden_dropout_prob,
+    made = attention(
+        QueryKeyValue(config.hidden_size),
+        config.num_attention_heads,
+        config.attention_probs_dropout_prob,
+    )
+    return PostNormBlock(*build_parts(config, made))
+
+
+def build_parts(
+    config: EncoderConfig, attention: _Attention
+) -> tuple[_Attention, nn.LayerNorm, FeedForward, nn.LayerNorm, float]:
+    """What a post-norm block is made of, in its order."""
+    return (
+        attention,
+        build_norm(config),
+        FeedForward(config.hidden_size, config.intermediate_size, ACTIVATIONS[config.hidden_act]),
+        build_norm(config),
+        config.hidden_dropout_prob,
     )
 
 
@@ -61,10 +72,17 @@ def build_norm(config: EncoderConfig) -> nn.LayerNorm:
 
 def build_mlm_head(config: EncoderConfig, encoder: Encoder) -> MaskedLMHead:
     """Transform, and the token embedding's own weights as decoder."""
-    tokens = encoder.get_submodule("embedding.tokens")
-    assert isinstance(tokens, nn.Embedding)
+    return _mlm_head(config, encoder, config.hidden_act)
+
+
+def build_gelu_mlm_head(config: EncoderConfig, encoder: Encoder) -> MaskedLMHead:
+    """The same, always by GELU (transformers, `RobertaLMHead`, `ElectraGeneratorPredictions`)."""
+    return _mlm_head(config, encoder, "gelu")
+
+
+def _mlm_head(config: EncoderConfig, encoder: Encoder, activation: Activation) -> MaskedLMHead:
     return MaskedLMHead(
-        tokens, config.hidden_size, ACTIVATIONS[config.hidden_act], config.layer_norm_eps
+        encoder.tokens, config.hidden_size, ACTIVATIONS[activation], config.layer_norm_eps
     )
 
 

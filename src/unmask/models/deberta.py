@@ -11,26 +11,29 @@ from functools import partial
 import torch
 from torch import nn
 
-from unmask.models.bert import build_norm
+from unmask.models.bert import build_mlm_head, build_norm, build_parts
 from unmask.models.config import DebertaConfig, DebertaV2Config
 from unmask.models.family import Family, no_transform
 from unmask.nn.activations import ACTIVATIONS
 from unmask.nn.context import PackedContext
-from unmask.nn.disentangled import (
-    DisentangledAttention,
-    InterleavedProjection,
-    OwnProjections,
-    SharedProjections,
-)
+from unmask.nn.disentangled import DisentangledAttention
 from unmask.nn.disentangled_block import Convolution, ConvolvedBlock, DisentangledBlock
 from unmask.nn.embedding import Absent, ProjectedEmbedding
 from unmask.nn.encoder import Encoder
-from unmask.nn.feedforward import FeedForward
 from unmask.nn.linear import Linear
 from unmask.nn.mask_decoder import EnhancedMaskDecoder, FinalStates
-from unmask.nn.masked_lm_head import MaskedLMHead
 from unmask.nn.pooling import Pooler
+from unmask.nn.projections import InterleavedProjection, Projection, QueryKeyValue
 from unmask.nn.relative import Buckets, RelativePositions, linear_buckets, log_buckets
+from unmask.nn.relative_table import (
+    KEY,
+    QUERY,
+    Distances,
+    NoDistances,
+    OfContent,
+    OfItsOwn,
+    Unread,
+)
 from unmask.nn.replaced_token_head import SummarisedReplacedTokenHead
 
 _ACTIVATIONS = {**ACTIVATIONS, "tanh": torch.tanh}
@@ -38,15 +41,22 @@ _ACTIVATIONS = {**ACTIVATIONS, "tanh": torch.tanh}
 
 def build(config: DebertaConfig) -> Encoder:
     """Version 1."""
-    blocks = [_block(config, _attention(config)) for _ in range(config.num_hidden_layers)]
+    blocks = [
+        DisentangledBlock(*build_parts(config, _attention(config)))
+        for _ in range(config.num_hidden_layers)
+    ]
     return _encoder(config, blocks, nn.Identity(), linear_buckets)
 
 
 def build_v2(config: DebertaV2Config) -> Encoder:
     """Versions 2 and 3."""
-    blocks = [_block(config, _attention_v2(config)) for _ in range(config.num_hidden_layers)]
+    blocks = [
+        DisentangledBlock(*build_parts(config, _attention_v2(config)))
+        for _ in range(config.num_hidden_layers)
+    ]
     if config.conv_kernel_size:
-        blocks[0] = _convolved(config)
+        parts = build_parts(config, _attention_v2(config))
+        blocks[0] = ConvolvedBlock(*parts, _convolution(config))
     buckets: Buckets = linear_buckets
     if config.position_buckets > 0:
         buckets = partial(
@@ -54,15 +64,6 @@ def build_v2(config: DebertaV2Config) -> Encoder:
         )
     norm = build_norm(config) if config.norm_rel_ebd == "layer_norm" else nn.Identity()
     return _encoder(config, blocks, norm, buckets)
-
-
-def build_mlm_head(config: DebertaConfig, encoder: Encoder) -> MaskedLMHead:
-    """As BERT's."""
-    tokens = encoder.get_submodule("embedding.tokens")
-    assert isinstance(tokens, nn.Embedding)
-    return MaskedLMHead(
-        tokens, config.hidden_size, ACTIVATIONS[config.hidden_act], config.layer_norm_eps
-    )
 
 
 def build_mask_decoder(config: DebertaConfig) -> nn.Module:
@@ -116,38 +117,35 @@ def _encoder(
 
 def _attention(config: DebertaConfig) -> DisentangledAttention:
     size, terms = config.hidden_size, _terms(config)
-    own = OwnProjections(
-        Linear(size, size, bias=False) if "c2p" in terms else None,
-        Linear(size, size) if "p2c" in terms else None,
-    )
-    return _attention_of(config, InterleavedProjection(size, config.num_attention_heads), own)
+    keys = OfItsOwn(size, size, bias=False) if "c2p" in terms else Unread()
+    queries = OfItsOwn(size, size) if "p2c" in terms else Unread()
+    qkv = InterleavedProjection(size, config.num_attention_heads)
+    return _attention_of(config, qkv, keys, queries)
 
 
 def _attention_v2(config: DebertaV2Config) -> DisentangledAttention:
-    size, terms = config.hidden_size, _terms(config)
-    distances: nn.Module
+    keys = _side(config, KEY) if "c2p" in _terms(config) else Unread()
+    queries = _side(config, QUERY) if "p2c" in _terms(config) else Unread()
+    return _attention_of(config, QueryKeyValue(config.hidden_size), keys, queries)
+
+
+def _side(config: DebertaV2Config, part: int) -> nn.Module:
     if config.share_att_key:
-        distances = SharedProjections(as_keys="c2p" in terms, as_queries="p2c" in terms)
-    else:
-        distances = OwnProjections(
-            Linear(size, size) if "c2p" in terms else None,
-            Linear(size, size) if "p2c" in terms else None,
-        )
-    qkv = Linear(size, 3 * size)
-    qkv.parts = 3
-    return _attention_of(config, qkv, distances)
+        return OfContent(part)
+    return OfItsOwn(config.hidden_size, config.hidden_size)
 
 
 def _attention_of(
-    config: DebertaConfig, qkv: nn.Module, distances: nn.Module
+    config: DebertaConfig, qkv: Projection, keys: nn.Module, queries: nn.Module
 ) -> DisentangledAttention:
+    distances: nn.Module = NoDistances()
+    if _terms(config):
+        distances = Distances(keys, queries, config.hidden_dropout_prob)
     return DisentangledAttention(
-        config.hidden_size,
+        qkv,
         config.num_attention_heads,
         config.attention_probs_dropout_prob,
-        qkv,
-        distances if _terms(config) else None,
-        config.hidden_dropout_prob,
+        distances,
         len(config.pos_att_type),
     )
 
@@ -156,36 +154,15 @@ def _terms(config: DebertaConfig) -> tuple[str, ...]:
     return config.pos_att_type if config.relative_attention else ()
 
 
-def _block(config: DebertaConfig, attention: DisentangledAttention) -> DisentangledBlock:
-    return DisentangledBlock(
-        attention,
-        build_norm(config),
-        _feedforward(config),
-        build_norm(config),
+def _convolution(config: DebertaV2Config) -> Convolution:
+    return Convolution(
+        config.hidden_size,
+        config.conv_kernel_size,
+        config.conv_groups,
+        _ACTIVATIONS[config.conv_act],
+        config.layer_norm_eps,
         config.hidden_dropout_prob,
     )
-
-
-def _convolved(config: DebertaV2Config) -> ConvolvedBlock:
-    return ConvolvedBlock(
-        _attention_v2(config),
-        build_norm(config),
-        _feedforward(config),
-        build_norm(config),
-        config.hidden_dropout_prob,
-        Convolution(
-            config.hidden_size,
-            config.conv_kernel_size,
-            config.conv_groups,
-            _ACTIVATIONS[config.conv_act],
-            config.layer_norm_eps,
-            config.hidden_dropout_prob,
-        ),
-    )
-
-
-def _feedforward(config: DebertaConfig) -> FeedForward:
-    return FeedForward(config.hidden_size, config.intermediate_size, ACTIVATIONS[config.hidden_act])
 
 
 FAMILY = Family(

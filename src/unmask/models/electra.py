@@ -8,14 +8,12 @@ from __future__ import annotations
 from torch import nn
 from torch.nn import functional
 
-from unmask.models.bert import build_block
+from unmask.models.bert import build_block, build_gelu_mlm_head
 from unmask.models.config import ElectraConfig
 from unmask.models.family import Family, no_transform
-from unmask.nn.activations import ACTIVATIONS
 from unmask.nn.context import PackedContext
 from unmask.nn.embedding import FactorisedEmbedding, TokenPositionSegmentEmbedding
 from unmask.nn.encoder import Encoder
-from unmask.nn.masked_lm_head import MaskedLMHead
 from unmask.nn.pooling import Pooler
 
 
@@ -44,16 +42,9 @@ def _embedding(config: ElectraConfig) -> TokenPositionSegmentEmbedding:
     return FactorisedEmbedding(*tables, eps, rate, config.hidden_size)
 
 
-def build_mlm_head(config: ElectraConfig, encoder: Encoder) -> MaskedLMHead:
-    """The generator's: to the embedding's width, always by GELU."""
-    tokens = encoder.get_submodule("embedding.tokens")
-    assert isinstance(tokens, nn.Embedding)
-    return MaskedLMHead(tokens, config.hidden_size, ACTIVATIONS["gelu"], config.layer_norm_eps)
-
-
 def build_pooler(config: ElectraConfig) -> Pooler:
     """A GELU layer, whose input is dropped out too (transformers, `ElectraClassificationHead`)."""
     return Pooler(config.hidden_size, functional.gelu, config.head_dropout)
 
 
-FAMILY = Family(build, build_mlm_head, build_pooler, no_transform)
+FAMILY = Family(build, build_gelu_mlm_head, build_pooler, no_transform)

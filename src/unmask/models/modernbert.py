@@ -13,6 +13,7 @@ from unmask.nn.embedding import TokenEmbedding
 from unmask.nn.encoder import Encoder
 from unmask.nn.feedforward import GatedFeedForward
 from unmask.nn.masked_lm_head import PredictionHead, TiedDecoder
+from unmask.nn.projections import QueryKeyValue
 from unmask.nn.rotary import RotaryKind, RotaryPositions
 from unmask.nn.rotary_attention import RotaryAttention
 
@@ -44,9 +45,7 @@ def build(config: ModernBertConfig) -> Encoder:
 
 def build_mlm_head(config: ModernBertConfig, encoder: Encoder) -> TiedDecoder:
     """The prediction head, and the token embedding's own weights as decoder."""
-    tokens = encoder.get_submodule("embedding.tokens")
-    assert isinstance(tokens, nn.Embedding)
-    made = TiedDecoder(tokens, build_prediction_head(config), bias=config.decoder_bias)
+    made = TiedDecoder(encoder.tokens, build_prediction_head(config), bias=config.decoder_bias)
     drawn(made.decoder, _inward(config))
     return made
 
@@ -65,11 +64,10 @@ def build_prediction_head(config: ModernBertConfig) -> PredictionHead:
 
 def _block(config: ModernBertConfig, kind: int, *, is_first: bool) -> PreNormBlock:
     attention = RotaryAttention(
-        config.hidden_size,
+        QueryKeyValue(config.hidden_size, bias=config.attention_bias),
         config.num_attention_heads,
         config.attention_probs_dropout_prob,
-        bias=config.attention_bias,
-        kind=kind,
+        kind,
     )
     feedforward = GatedFeedForward(
         config.hidden_size,

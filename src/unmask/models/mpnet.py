@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from unmask.models.bert import build_block
+from unmask.models.bert import build_block, build_gelu_mlm_head
 from unmask.models.config import MpnetConfig
 from unmask.models.family import Family, no_transform
-from unmask.models.roberta import build_mlm_head, build_pooler
+from unmask.models.roberta import build_pooler
 from unmask.nn.embedding import Absent, LaterPositions, TokenPositionSegmentEmbedding
 from unmask.nn.encoder import Encoder
 from unmask.nn.relative_bias import BiasedSelfAttention, RelativeBiasContext
@@ -40,4 +40,4 @@ def build(config: MpnetConfig) -> Encoder:
     )
 
 
-FAMILY = Family(build, build_mlm_head, build_pooler, no_transform)
+FAMILY = Family(build, build_gelu_mlm_head, build_pooler, no_transform)

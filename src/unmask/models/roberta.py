@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from unmask.models.bert import build_block
+from unmask.models.bert import build_block, build_gelu_mlm_head
 from unmask.models.config import RobertaConfig
 from unmask.models.family import Family, no_transform
-from unmask.nn.activations import ACTIVATIONS
 from unmask.nn.context import PackedContext
 from unmask.nn.embedding import (
     LaterPositions,
@@ -18,7 +17,6 @@ from unmask.nn.embedding import (
     TokenPositionSegmentEmbedding,
 )
 from unmask.nn.encoder import Encoder
-from unmask.nn.masked_lm_head import MaskedLMHead
 from unmask.nn.pooling import Pooler
 
 
@@ -42,16 +40,9 @@ def build(config: RobertaConfig) -> Encoder:
     )
 
 
-def build_mlm_head(config: RobertaConfig, encoder: Encoder) -> MaskedLMHead:
-    """As BERT's; the activation is always GELU (transformers, `RobertaLMHead`)."""
-    tokens = encoder.get_submodule("embedding.tokens")
-    assert isinstance(tokens, nn.Embedding)
-    return MaskedLMHead(tokens, config.hidden_size, ACTIVATIONS["gelu"], config.layer_norm_eps)
-
-
 def build_pooler(config: RobertaConfig) -> Pooler:
     """A tanh layer, whose input is dropped out too (transformers, `RobertaClassificationHead`)."""
     return Pooler(config.hidden_size, dropout_rate=config.head_dropout)
 
 
-FAMILY = Family(build, build_mlm_head, build_pooler, no_transform)
+FAMILY = Family(build, build_gelu_mlm_head, build_pooler, no_transform)

@@ -12,6 +12,7 @@ from unmask.nn import written_out
 from unmask.nn.context import Context, Group
 from unmask.nn.dropout import Dropout
 from unmask.nn.linear import Linear, affine
+from unmask.nn.projections import Projection
 from unmask.nn.slots import Slots
 
 _Heads = tuple[Tensor, ...]
@@ -19,25 +20,16 @@ _Heads = tuple[Tensor, ...]
 
 
 class SelfAttention(nn.Module):
-    """Scaled dot-product attention within each sequence (Vaswani et al. 2017, section 3.2).
+    """Scaled dot-product attention within each sequence (Vaswani et al. 2017, section 3.2)."""
 
-    Query, key and value come from one matrix product; checkpoints of other tools hold three.
-    """
-
-    def __init__(
-        self,
-        hidden_size: int,
-        num_attention_heads: int,
-        dropout_rate: float,
-        *,
-        bias: bool = True,
-    ) -> None:
+    def __init__(self, qkv: Projection, num_attention_heads: int, dropout_rate: float) -> None:
+        """What the heads give is projected once more, with a bias where `qkv` has one."""
         super().__init__()
+        hidden_size = qkv.in_features
         self.num_heads = num_attention_heads
         self.head_width = hidden_size // num_attention_heads
-        self.qkv = Linear(hidden_size, 3 * hidden_size, bias=bias)
-        self.qkv.parts = 3
-        self.output = Linear(hidden_size, hidden_size, bias=bias)
+        self.qkv = qkv
+        self.output = Linear(hidden_size, hidden_size, bias=qkv.bias is not None)
         self.dropout = Dropout(dropout_rate)
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
@@ -45,16 +37,21 @@ class SelfAttention(nn.Module):
 
         `context` must have been made for the same rows: `context.at(rows)`.
         """
+        return self.ask(None if rows is None else x.index_select(0, rows), x, context)
+
+    def ask(self, queries: Tensor | None, x: Tensor, context: Context) -> Tensor:
+        """`queries` (M, D), by default `x` itself, look at `x` (N, D): (M, D).
+
+        They are the rows for which `context` was made, but need not be those of `x`.
+        """
         results = [
-            self._attend(q, k, v, group).transpose(1, 2).reshape(-1, x.shape[-1])
-            for group, (q, k, v) in zip(
-                context.groups, self._laid_out(x, context, rows), strict=True
-            )
+            attended.transpose(1, 2).reshape(-1, x.shape[-1])
+            for attended in self._attended(queries, x, context)
         ]  # (B * Tq, D) each
-        attended = results[0] if len(results) == 1 else torch.cat(results)
+        together = results[0] if len(results) == 1 else torch.cat(results)
         if context.queries is not None:
-            attended = context.queries.gather(attended)
-        output: Tensor = self.output(attended)
+            together = context.queries.gather(together)
+        output: Tensor = self.output(together)
         return output
 
     def probabilities(self, x: Tensor, context: Context) -> list[Tensor]:
@@ -72,14 +69,20 @@ class SelfAttention(nn.Module):
         ):
             yield torch.einsum("qhw,khw->hqk", q, k)
 
-    def _laid_out(self, x: Tensor, context: Context, rows: Tensor | None) -> list[_Heads]:
+    def _attended(self, queries: Tensor | None, x: Tensor, context: Context) -> Iterator[Tensor]:
+        """(B, H, Tq, W) of every group."""
+        laid_out = self._laid_out(queries, x, context)
+        for group, (q, k, v) in zip(context.groups, laid_out, strict=True):
+            yield self._attend(q, k, v, group)
+
+    def _laid_out(self, queries: Tensor | None, x: Tensor, context: Context) -> list[_Heads]:
         """Query, key and value of every group."""
         keys = [(num_sequences, length) for num_sequences, _, length in context.shapes]
-        if rows is None:
+        if queries is None:
             return self._by_group(self._projected(x, context), context.keys, keys)
-        query, key_value = self._projected_apart(x, context, rows)
-        queries = [(num_sequences, length) for num_sequences, length, _ in context.shapes]
-        asking = self._by_group(query, context.queries, queries)
+        query, key_value = self._projected_apart(queries, x, context)
+        shapes = [(num_sequences, length) for num_sequences, length, _ in context.shapes]
+        asking = self._by_group(query, context.queries, shapes)
         asked = self._by_group(key_value, context.keys, keys)
         return [q + kv for q, kv in zip(asking, asked, strict=True)]
 
@@ -88,13 +91,15 @@ class SelfAttention(nn.Module):
         projected: Tensor = self.qkv(x)
         return projected
 
-    def _projected_apart(self, x: Tensor, _context: Context, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """(M, D) queries of `rows`, (N, 2 D) keys and values of all."""
+    def _projected_apart(
+        self, queries: Tensor, x: Tensor, _context: Context
+    ) -> tuple[Tensor, Tensor]:
+        """(M, D) queries of those that ask, (N, 2 D) keys and values of all."""
         width = x.shape[-1]
         weight, bias = self.qkv.weight, self.qkv.bias
         for_queries, for_others = (None, None) if bias is None else (bias[:width], bias[width:])
         return (
-            affine(x.index_select(0, rows), weight[:width], for_queries),
+            affine(queries, weight[:width], for_queries),
             affine(x, weight[width:], for_others),
         )
 
@@ -112,8 +117,7 @@ class SelfAttention(nn.Module):
         ]
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, group: Group) -> Tensor:
-        mask = group.mask
-        rate = self.dropout.rate if self.dropout.active else 0.0
+        mask, rate = group.mask, self.dropout.current_rate
         if q.device.type != "cpu" or not (rate or _is_half_training(q)):
             return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
         # On a CPU dropout takes SDPA off its fast path, and its backward is three times slower in

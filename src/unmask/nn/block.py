@@ -46,6 +46,10 @@ class PostNormBlock(nn.Module):
         attended = self.dropout(self.attention(x, context, rows))
         if rows is not None:
             x = x.index_select(0, rows)  # (M, D)
+        return self._added(x, attended)
+
+    def _added(self, x: Tensor, attended: Tensor) -> Tensor:
+        """What attention found added to the states that looked, then what feed-forward gives."""
         x = self.attention_norm(x + attended)
         normed: Tensor = self.feedforward_norm(x + self.dropout(self.feedforward(x)))
         return normed

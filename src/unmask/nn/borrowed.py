@@ -10,9 +10,9 @@ from torch.nn import functional
 class BorrowedTokens(nn.Module):
     """Another's vectors, which get no gradient from here, plus a table of differences.
 
-    Gradient-disentangled embedding sharing (He et al. 2021, arXiv 2111.09543, section 3.2): what a
-    discriminator needs of a token pulls the generator's vectors nowhere. The differences begin at
-    zero.
+    Gradient-disentangled embedding sharing (He et al. 2023, arXiv 2111.09543; microsoft/DeBERTa,
+    `apps/tasks/rtd_task.py`, `RTDModel.register_discriminator_fw_hook`): what a discriminator
+    needs of a token pulls the generator's vectors nowhere. The differences begin at zero.
     """
 
     def __init__(self, lender: nn.Embedding) -> None:

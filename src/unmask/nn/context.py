@@ -60,16 +60,16 @@ class Context:
 def cut(lengths: Sequence[int]) -> list[list[int]]:
     """Sequence numbers by group, longest first; no group pads more than another would cost."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    cut: list[list[int]] = []
+    members: list[list[int]] = []
     wasted = 0
     for i in order:
-        wasted += lengths[cut[-1][0]] ** 2 - lengths[i] ** 2 if cut else 0
-        if cut and wasted <= GROUP_COST:
-            cut[-1].append(i)
+        wasted += lengths[members[-1][0]] ** 2 - lengths[i] ** 2 if members else 0
+        if members and wasted <= GROUP_COST:
+            members[-1].append(i)
         else:
-            cut.append([i])
+            members.append([i])
             wasted = 0
-    return cut
+    return members
 
 
 def make_context(

@@ -20,15 +20,27 @@ class DisentangledBlock(PostNormBlock):
 
     attention: DisentangledAttention
 
-    def ask(self, queries: Tensor, x: Tensor, context: Context) -> Tensor:
-        """`queries` (M, D) look at `x` (N, D) and are added to what they find: (M, D).
+    def forward(
+        self,
+        x: Tensor,
+        context: Context,
+        rows: Tensor | None = None,
+        queries: Tensor | None = None,
+    ) -> Tensor:
+        """See `PostNormBlock.forward`; `queries` (M, D) come in place of the states of the rows.
 
-        `context` must have been made for the rows that ask.
+        They look at `x` (N, D) and are added to what they find. `context` must have been made for
+        the rows that ask.
         """
-        asked = self.dropout(self.attention.ask(queries, x, context))
-        queries = self.attention_norm(queries + asked)
-        normed: Tensor = self.feedforward_norm(queries + self.dropout(self.feedforward(queries)))
-        return normed
+        if queries is None:
+            return super().forward(x, context, rows)
+        return self._added(queries, self.dropout(self.attention.ask(queries, x, context)))
+
+    def asked_weights(
+        self, queries: Tensor, rows: Tensor, x: Tensor, context: Context
+    ) -> list[Tensor]:
+        """What `queries` look at, which stand at `rows`; see `asked_probabilities` there."""
+        return self.attention.asked_probabilities(queries, rows, x, context)
 
 
 class Convolution(nn.Module):
@@ -88,7 +100,16 @@ class ConvolvedBlock(DisentangledBlock):
         super().__init__(attention, attention_norm, feedforward, feedforward_norm, dropout_rate)
         self.convolution = convolution
 
-    def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
-        """(N, D) to (N, D), or to (M, D) for `rows` alone."""
-        convolved: Tensor = self.convolution(x, super().forward(x, context, rows), context, rows)
+    def forward(
+        self,
+        x: Tensor,
+        context: Context,
+        rows: Tensor | None = None,
+        queries: Tensor | None = None,
+    ) -> Tensor:
+        """See `DisentangledBlock.forward`."""
+        output = super().forward(x, context, rows, queries)
+        if queries is not None:  # microsoft/DeBERTa's mask decoder asks the layer beneath it alone
+            return output
+        convolved: Tensor = self.convolution(x, output, context, rows)
         return convolved

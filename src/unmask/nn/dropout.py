@@ -69,6 +69,11 @@ class Dropout(nn.Module):
         """Whether the next call changes anything."""
         return self.training and self.rate > 0.0
 
+    @property
+    def current_rate(self) -> float:
+        """Share that the next call zeroes: none outside of training."""
+        return self.rate if self.active else 0.0
+
     def forward(self, x: Tensor) -> Tensor:
         """The same shape as `x`; `x` itself when inactive."""
         if not self.active:

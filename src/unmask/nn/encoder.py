@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,16 @@ from torch import Tensor, nn
 
 from unmask.batch import Batch
 from unmask.nn.linear import rounded_up
+
+Ending = Callable[[nn.Module, Tensor, Any, Any], Tensor]
+"""From the last block, the states (N, D) before it, the context and the rows (M,) that ask, None
+where all do, to the states that the final norm reads."""
+
+
+def once(last: nn.Module, hidden: Tensor, context: Any, asking: Tensor | None) -> Tensor:
+    """The `Ending` of an encoder whose last block is as the others."""
+    states: Tensor = last(hidden, context, asking)
+    return states
 
 
 class Encoder(nn.Module):
@@ -32,11 +42,12 @@ class Encoder(nn.Module):
         self.final_norm = final_norm
         self.hidden_size = hidden_size
 
-    def forward(self, batch: Batch, rows: Tensor | None = None) -> Tensor:
+    def forward(self, batch: Batch, rows: Tensor | None = None, ending: Ending = once) -> Tensor:
         """(N, D) final hidden states, or (M, D) for `rows`: (M,) int64 ascending positions.
 
         The rows that a task reads are worth naming: the last block then skips all others. Within,
-        N and M are rounded up by rows that nothing reads, see `linear.rounded_up`.
+        N and M are rounded up by rows that nothing reads, see `linear.rounded_up`. `ending` is how
+        the last block is used.
         """
         hidden, context = self.before_last(batch)
         asking = None
@@ -44,8 +55,15 @@ class Encoder(nn.Module):
             asking = filled(rows, rounded_up(len(rows)) - len(rows), like=-1)
             context = context.at(asking)
         last = self.blocks[self.order[-1]]
-        final: Tensor = self.final_norm(last(hidden, context, asking))
+        final: Tensor = self.final_norm(ending(last, hidden, context, asking))
         return final[: batch.num_tokens if rows is None else len(rows)]
+
+    @property
+    def tokens(self) -> nn.Embedding:
+        """The vectors of the vocabulary, which a head may share."""
+        found = self.embedding.tokens
+        assert isinstance(found, nn.Embedding)
+        return found
 
     def before_last(self, batch: Batch) -> tuple[Tensor, Any]:
         """What the last block is given: hidden states of all rows, and the context.

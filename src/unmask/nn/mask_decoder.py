@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from unmask.batch import Batch
-from unmask.nn.encoder import Encoder, filled
-from unmask.nn.linear import rounded_up
+from unmask.nn.encoder import Encoder
 
 _RUNS = 2
 """Of the last block; microsoft/DeBERTa, `apps/models/masked_language_model.py`."""
@@ -42,13 +42,20 @@ class EnhancedMaskDecoder(nn.Module):
         """(N, D), or (M, D) for `rows`: (M,) int64 ascending positions."""
         if rows is None:
             rows = torch.arange(batch.num_tokens, device=batch.input_ids.device)
-        hidden, context = encoder.before_last(batch)
-        asking = filled(rows, rounded_up(len(rows)) - len(rows), like=-1)
-        context = context.at(asking)
-        positions = self.positions(batch.position_ids.index_select(0, asking))
-        queries = hidden.index_select(0, asking) + positions  # (M, D)
-        last: Any = encoder.blocks[encoder.order[-1]]
+        final: Tensor = encoder(batch, rows, partial(self._ask_again, batch.position_ids))
+        return final
+
+    def _ask_again(
+        self,
+        position_ids: Tensor,
+        last: Any,
+        hidden: Tensor,
+        context: Any,
+        asking: Tensor,
+    ) -> Tensor:
+        """An `Ending`, by the (N,) positions of the batch."""
+        positions = self.positions(position_ids.index_select(0, asking))
+        queries: Tensor = hidden.index_select(0, asking) + positions  # (M, D)
         for _ in range(_RUNS):
-            queries = last.ask(queries, hidden, context)
-        final: Tensor = encoder.final_norm(queries)
-        return final[: len(rows)]
+            queries = last(hidden, context, queries=queries)
+        return queries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,10 +42,7 @@ class RelativeContext(Context):
     def at(self, rows: Tensor) -> RelativeContext:
         """The context in which only `rows` ask: (M,) int64, ascending packed positions."""
         plain = super().at(rows)
-        lengths = torch.tensor(self.lengths, device=rows.device)
-        starts = torch.cumsum(lengths, 0) - lengths
-        owners = torch.searchsorted(starts, rows.contiguous(), right=True) - 1
-        positions = rows - starts[owners]  # (M,)
+        positions, _ = positions_in(self.lengths, rows)
         if plain.queries is not None:
             positions = positions[plain.queries.rows]  # (P,)
         sizes = [num_sequences * num_queries for num_sequences, num_queries, _ in plain.shapes]
@@ -59,6 +56,20 @@ class RelativeContext(Context):
         return RelativeContext(
             plain.lengths, plain.groups, plain.queries, plain.keys, self.relative, by_group
         )
+
+
+def positions_in(lengths: Sequence[int], rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Where packed `rows` (M,) stand in their sequences, (M,), and which sequences these are."""
+    sizes = torch.tensor(lengths, device=rows.device)
+    starts = torch.cumsum(sizes, 0) - sizes
+    owners = torch.searchsorted(starts, rows.contiguous(), right=True) - 1
+    return rows - starts[owners], owners
+
+
+def relative_of(context: Context) -> Relative:
+    """What a context knows of distances, where attention was chosen that reads it."""
+    assert isinstance(context, RelativeContext), "context and attention are chosen as a pair"
+    return context.relative
 
 
 class RelativePositions(nn.Module):

@@ -109,7 +109,7 @@ class BiasedSelfAttention(SelfAttention):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, group: Group) -> Tensor:
         assert isinstance(group, BiasedGroup), "the context holds no biases"
-        rate = self.dropout.rate if self.dropout.active else 0.0
+        rate = self.dropout.current_rate
         bias, mask = group.bias.to(q.dtype), group.mask
         if q.device.type == "cpu" and (rate or q.requires_grad or bias.requires_grad):
             # On a CPU dropout, or a gradient of what is added, takes SDPA off its fast path.

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unmask.nn.attention import SelfAttention
 from unmask.nn.context import Context, Group
+from unmask.nn.projections import Projection
 from unmask.nn.rotary import RotaryContext, RotaryContexts, turned
 from unmask.nn.window import Chunks, with_neighbours
 
@@ -20,15 +21,9 @@ class RotaryAttention(SelfAttention):
     """
 
     def __init__(
-        self,
-        hidden_size: int,
-        num_attention_heads: int,
-        dropout_rate: float,
-        *,
-        bias: bool,
-        kind: int,
+        self, qkv: Projection, num_attention_heads: int, dropout_rate: float, kind: int
     ) -> None:
-        super().__init__(hidden_size, num_attention_heads, dropout_rate, bias=bias)
+        super().__init__(qkv, num_attention_heads, dropout_rate)
         self.kind = kind
 
     def forward(  # type: ignore[override]
@@ -58,9 +53,11 @@ class RotaryAttention(SelfAttention):
         assert isinstance(context, RotaryContext)
         return turned(super()._projected(x, context), 2, self.num_heads, context.asked)
 
-    def _projected_apart(self, x: Tensor, context: Context, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _projected_apart(
+        self, queries: Tensor, x: Tensor, context: Context
+    ) -> tuple[Tensor, Tensor]:
         assert isinstance(context, RotaryContext)
-        query, key_value = super()._projected_apart(x, context, rows)
+        query, key_value = super()._projected_apart(queries, x, context)
         return (
             turned(query, 1, self.num_heads, context.asking),
             turned(key_value, 1, self.num_heads, context.asked),

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from unmask.nn import dropout
+from unmask.nn.parts import Part, like_rows, parts, summing
 
 
 def attend(
@@ -52,7 +53,7 @@ class _Attention(torch.autograd.Function):
         scale = 1.0 / math.sqrt(q.shape[3])
         weights = q.new_empty(*q.shape[:2], num_queries, num_keys)
         kept = torch.empty(weights.shape, dtype=torch.bool, device=q.device) if rate else None
-        attended = _like_rows(v, num_queries)
+        attended = like_rows(v, num_queries)
         for part in _parts(weights):
             scores = _scaled_product(q[part], k[part].mT, scale)
             if bias is not None:
@@ -73,8 +74,10 @@ class _Attention(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, weights, kept = ctx.saved_tensors
         (gradient,) = gradients
-        for_q, for_k, for_v = (_like_rows(one, one.shape[2]) for one in (q, k, v))
-        for_bias = weights.new_zeros(ctx.bias_shape) if ctx.needs_input_grad[5] else None
+        for_q, for_k, for_v = (like_rows(one, one.shape[2]) for one in (q, k, v))
+        for_bias = None
+        if ctx.needs_input_grad[5]:
+            for_bias = weights.new_zeros(ctx.bias_shape, dtype=summing(weights.dtype))
         for part in _parts(weights):
             for_v[part] = _dropped(weights, kept, part, ctx.rate).mT @ gradient[part]
             for_weights = gradient[part] @ v[part].mT
@@ -86,25 +89,19 @@ class _Attention(torch.autograd.Function):
             for_k[part] = _scaled_product(for_scores.mT, q[part], ctx.scale)
             if for_bias is not None:
                 into = _of(for_bias, part)
-                into += for_scores.sum_to_size(into.shape)
+                into += for_scores.to(into.dtype).sum_to_size(into.shape)
+        if for_bias is not None:
+            for_bias = for_bias.to(weights.dtype)
         return for_q, for_k, for_v, None, None, for_bias
 
 
-_Part = tuple[slice, slice]
-"""Sequences and heads."""
-
-
-def _parts(weights: Tensor) -> Iterator[_Part]:
-    """All of (B, H, Tq, Tk), some whole sequences at a time, or some heads of one."""
+def _parts(weights: Tensor) -> Iterator[Part]:
+    """Of (B, H, Tq, Tk)."""
     num_sequences, num_heads, num_queries, num_keys = weights.shape
-    at_once = max(1, _AT_ONCE // max(1, num_queries * num_keys))
-    step, heads = max(1, at_once // num_heads), min(at_once, num_heads)
-    for first in range(0, num_sequences, step):
-        for head in range(0, num_heads, heads):
-            yield slice(first, first + step), slice(head, head + heads)
+    return parts(num_sequences, num_heads, num_queries * num_keys, _AT_ONCE)
 
 
-def _of(shared: Tensor, part: _Part) -> Tensor:
+def _of(shared: Tensor, part: Part) -> Tensor:
     """What a part reads of a tensor that may hold one for all sequences, or for all heads."""
     sequences, heads = part
     everyone = slice(None)
@@ -112,12 +109,6 @@ def _of(shared: Tensor, part: _Part) -> Tensor:
         everyone if shared.shape[0] == 1 else sequences,
         everyone if shared.shape[1] == 1 else heads,
     ]
-
-
-def _like_rows(x: Tensor, num_rows: int) -> Tensor:
-    """(B, H, num_rows, W) that lies in memory as rows (B, num_rows, H, W), as its reader wants."""
-    num_sequences, num_heads, _, width = x.shape
-    return x.new_empty(num_sequences, num_rows, num_heads, width).transpose(1, 2)
 
 
 def _scaled_product(a: Tensor, b: Tensor, scale: float) -> Tensor:
@@ -129,5 +120,5 @@ def _scaled_product(a: Tensor, b: Tensor, scale: float) -> Tensor:
     return product.view(shape)
 
 
-def _dropped(weights: Tensor, kept: Tensor | None, part: _Part, rate: float) -> Tensor:
+def _dropped(weights: Tensor, kept: Tensor | None, part: Part, rate: float) -> Tensor:
     return weights[part] if kept is None else dropout.apply_mask(weights[part], kept[part], rate)

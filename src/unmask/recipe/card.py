@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.models.config import family_name
+from unmask.nn.mask_decoder import EnhancedMaskDecoder
 from unmask.recipe.config import Pretrain
 from unmask.recipe.telling import HELD_OUT_RATE, warning_of
 from unmask.train.log import shown
@@ -18,7 +19,7 @@ def model_card(
     curve: str,
 ) -> str:
     """Markdown with the front matter that model hubs read."""
-    size = sum(parameter.numel() for parameter in bundle.model.parameters())
+    size = sum(parameter.numel() for parameter in bundle.model.published().parameters())
     rows = [f"| {name} | {shown(value, 4)} |" for name, value in scores.items()]
     warning = warning_of(scores, unigram_entropy)
     failed = [] if warning is None else ["", f"**{warning}**"]
@@ -36,8 +37,8 @@ def model_card(
             "",
             f"# A {made}{_kind(bundle)} of {size / 1e6:.1f}M parameters",
             "",
-            f"{_USES[recipe.objective]} It does not generate text, and its raw `[CLS]` vector is "
-            "no sentence embedding.",
+            f"{_USES[recipe.objective]}{_filling(bundle)} It does not generate text, and its raw "
+            "`[CLS]` vector is no sentence embedding.",
             "",
             f"Pretrained by {_objective(recipe)}, "
             f"{budget}, {train.batch_size} sequences of up to {train.sequence_length} tokens per "
@@ -73,6 +74,16 @@ _USES = {
     "left-to-right": "It is the control of an experiment: each token sees only those before it. "
     "Nothing but that experiment uses it.",
 }
+
+
+def _filling(bundle: Bundle) -> str:
+    """What other tools fill masks without."""
+    if not isinstance(bundle.model.decoder, EnhancedMaskDecoder):
+        return ""
+    return (
+        " Its masks are filled through the enhanced mask decoder of DeBERTa's paper, which "
+        "`transformers` leaves out and answers otherwise; as an encoder it is the same there."
+    )
 
 
 def _kind(bundle: Bundle) -> str:

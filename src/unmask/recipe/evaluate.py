@@ -13,7 +13,7 @@ import numpy as np
 from unmask.batch import IGNORED, Batch
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
-from unmask.checkpoint.history import History, read_history
+from unmask.checkpoint.history import History, generator_of, read_history
 from unmask.data.config import CorpusConfig, MaskingConfig
 from unmask.data.manifest import is_corpus
 from unmask.data.masking import Masker
@@ -56,9 +56,10 @@ def evaluate(
     bundle = model if isinstance(model, Bundle) else native.load(model)
     bundle.refuse_control()
     if not isinstance(bundle.task, MaskedLM) or bundle.tokenizer is None:
+        generator = generator_of(bundle.folder)
         raise UsageError(
             f"{bundle.name}: an encoder without a masked language model head and a tokenizer has "
-            "nothing to be measured by; give a folder that `unmask pretrain` wrote."
+            f"nothing to be measured by; give {generator or 'a masked language model'}."
         )
     tokenizer = bundle.tokenizer
     past = read_history(bundle.folder)

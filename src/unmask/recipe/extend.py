@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,8 @@ from unmask.text.kinds import Kind, family_settings, word_settings
 from unmask.text.learn import train
 from unmask.text.special import ALBERT, MPNET, ROBERTA, SpecialTokens
 from unmask.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
 
 _HELD_OUT = 10
 """One line in so many is measured on, and not learned from."""
@@ -84,6 +87,12 @@ def extend_model(
     bundle = native.load(model)
     bundle.refuse_control()
     before = bundle.require_tokenizer()
+    if "rtd" in bundle.model.heads:
+        logger.warning(
+            "%s: judges tokens and predicts none: `unmask pretrain --model` goes on with it by "
+            "masked language modelling under a fresh head. A run's generator has a trained one.",
+            bundle.name,
+        )
     held_out: list[str] = []
     rejects = Rejects(reader.max_reject_rate)
     lines = _learned_from(texts, reader, rejects, held_out)

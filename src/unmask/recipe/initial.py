@@ -26,6 +26,8 @@ from unmask.tasks.replaced_token import GeneratorAndDiscriminator
 from unmask.tasks.task import Model
 from unmask.text.tokenizer import Tokenizer
 
+_OF_FRESH = ("family", "preset", "model", "initial_attention")
+"""Settings of what a model that is gone on with has already."""
 _PAIRS = {"nsp": "next sentence prediction", "sop": "sentence order prediction"}
 """What the questions about pairs of segments are called, by the terms of their losses."""
 
@@ -150,6 +152,8 @@ def going_on(recipe: Pretrain, model: Path | str, tokenizer: Tokenizer, say: Say
         UsageError: The corpus was prepared with another tokenizer than the model's.
     """
     base = native.load(model)
+    if unused := [name for name in _OF_FRESH if name in recipe.model_fields_set]:
+        say(f"{', '.join(unused)}: for fresh weights, and without effect on those of {model}")
     if base.require_tokenizer().sha256 != tokenizer.sha256:
         raise UsageError(
             f"{model}: was trained with another tokenizer than the corpus was prepared with; "

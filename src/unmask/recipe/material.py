@@ -186,7 +186,7 @@ def divided(recipe: Pretrain, shards: Shards) -> tuple[NDArray[np.int64], NDArra
         raise DataError(
             f"{shards.folder}: holds {shards.num_documents} document(s), expected at least "
             f"{2 * least}, of which {least} can be held out; give --validation another corpus, or "
-            "prepare this one with smaller documents (--reader.documents block)"
+            "prepare the text with smaller documents (`unmask corpus --reader.documents block`)"
         )
     shuffled = Permutation(shards.num_documents, EVALUATION_SEED, 0)(
         np.arange(shards.num_documents, dtype=np.int64)

@@ -10,12 +10,13 @@ from pathlib import Path
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.history import SCORES
+from unmask.checkpoint.runs import GENERATOR_FOLDER
 from unmask.errors import writing
 from unmask.recipe.card import model_card
 from unmask.recipe.config import Pretrain
 from unmask.recipe.keeper import RunKeeper
 from unmask.recipe.material import HeldOut
-from unmask.recipe.telling import HELD_OUT_RATE, warning_of
+from unmask.recipe.telling import HELD_OUT_RATE, training_rates, warning_of
 from unmask.tasks.masked_lm import MaskedLM
 from unmask.tasks.replaced_token import GeneratorAndDiscriminator
 from unmask.train import curve
@@ -23,8 +24,6 @@ from unmask.train.distributed import World
 from unmask.train.log import METRICS_FILE, read_metrics
 
 CURVE_FILE = "loss.png"
-GENERATOR_FOLDER = "generator"
-"""In a run of replaced token detection."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def conclude(
 ) -> Result:
     """Writes the model folder with its card, scores and curve."""
     run, entropy = keeper.run, held_out.unigram_entropy
-    rates = (recipe.masking.rate, HELD_OUT_RATE)
+    rates = (*training_rates(recipe), HELD_OUT_RATE)
 
     def add(folder: Path) -> None:
         (folder / CURVE_FILE).write_bytes((run / CURVE_FILE).read_bytes())

@@ -40,12 +40,20 @@ def introduction(
         f"{counted(torch.get_num_threads(), 'thread', 'threads')}",
         _held_out(recipe, held_out),
     ]
-    if recipe.objective != "left-to-right" and recipe.masking.rate != HELD_OUT_RATE:
+    if recipe.objective != "left-to-right" and {*training_rates(recipe)} != {HELD_OUT_RATE}:
+        first, last = (f"{100 * rate:g} %" for rate in training_rates(recipe))
+        hidden = first if first == last else f"{first}, in the end {last},"
         lines.append(
-            f"training hides {100 * recipe.masking.rate:g} % of the tokens, held-out text "
+            f"training hides {hidden} of the tokens, held-out text "
             f"{100 * HELD_OUT_RATE:g} % as in BERT: the fewer are hidden, the lower is the loss"
         )
     return lines
+
+
+def training_rates(recipe: Pretrain) -> tuple[float, float]:
+    """Shares of the tokens that are hidden in the beginning and in the end."""
+    masking = recipe.masking
+    return masking.rate, masking.rate if masking.final_rate is None else masking.final_rate
 
 
 def title(recipe: Pretrain, bundle: Bundle) -> str:
@@ -109,18 +117,21 @@ def standing(train: TrainConfig, state: RunState, *, goes_on: bool, is_over: boo
 def warning_of(scores: Mapping[str, float], unigram_entropy: float) -> str | None:
     """What to say of a run that ended no better than guessing, with what to try; None if it did."""
     loss = scores["next_loss"] if "next_loss" in scores else scores["mlm_loss"]
-    said = no_better_than_guessing(loss, unigram_entropy)
+    whose = "generator's held-out loss" if "rtd_loss" in scores else "held-out loss"
+    said = no_better_than_guessing(loss, unigram_entropy, whose)
     return said and (
         f"{said} Train longer, lower optim.learning_rate, or raise optim.warmup_rate; `unmask "
         "doctor CORPUS` looks for faults in the text."
     )
 
 
-def no_better_than_guessing(mlm_loss: float, unigram_entropy: float) -> str | None:
+def no_better_than_guessing(
+    mlm_loss: float, unigram_entropy: float, whose: str = "held-out loss"
+) -> str | None:
     """The same without advice."""
     if mlm_loss <= unigram_entropy:  # which NaN is not
         return None
     return (
-        f"warning: the held-out loss ended at {mlm_loss:.4g} nats, above the unigram entropy of "
+        f"warning: the {whose} ended at {mlm_loss:.4g} nats, above the unigram entropy of "
         f"the corpus ({unigram_entropy:.2f}): guessing by frequency alone does better."
     )

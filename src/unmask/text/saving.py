@@ -26,7 +26,7 @@ def write(
     has_bert_layout: bool,
     *,
     closes_spaces: bool,
-    tells_segments: bool = False,
+    reads_segments: bool | None,
 ) -> None:
     """Writes the `FILES`, of the last three those that the kind has.
 
@@ -45,10 +45,11 @@ def write(
         settings["tokenize_chinese_chars"] = normalizer.handle_chinese_chars
     if model_max_length is not None:
         settings["model_max_length"] = model_max_length
-    if tells_segments and not is_bert:
-        settings["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     if closes_spaces:
         settings["clean_up_tokenization_spaces"] = True
+    if reads_segments is not None:
+        segments = ["token_type_ids"] if reads_segments else []
+        settings["model_input_names"] = ["input_ids", *segments, "attention_mask"]
     texts = {
         "tokenizer.json": backend.to_str(pretty=True) + "\n",
         "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True) + "\n",

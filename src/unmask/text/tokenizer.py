@@ -101,11 +101,11 @@ class Tokenizer:
         longest = min(tokens, self.model_max_length or tokens)
         return Tokenizer(self.backend, self.special_tokens, longest, self.place, self.closes_spaces)
 
-    def save(self, path: Path | str, *, tells_segments: bool = False) -> None:
+    def save(self, path: Path | str, *, reads_segments: bool | None = None) -> None:
         """Writes the files that `load` and transformers' AutoTokenizer read, equal ids in both.
 
-        `tells_segments` for a model that reads the segment of each token, which AutoTokenizer gives
-        only where it is asked to; BERT's own tokenizer always does.
+        `reads_segments` is whether the model beside them tells two texts apart by `token_type_ids`,
+        which transformers' classes else give or leave out by their own habit.
         """
         saving.write(
             Path(path),
@@ -114,7 +114,7 @@ class Tokenizer:
             self.model_max_length,
             self.layout == Layout.bert(self.special.cls, self.special.sep),
             closes_spaces=self.closes_spaces,
-            tells_segments=tells_segments,
+            reads_segments=reads_segments,
         )
 
     @property

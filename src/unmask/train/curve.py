@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 Point = tuple[float, float]
-Rates = tuple[float, float]
-"""Shares of the tokens that are hidden: in training, and in held-out text. The more are hidden, the
-higher the loss, so that two different ones belong beside the curves."""
+Rates = tuple[float, float, float]
+"""Shares of the tokens that are hidden: in training's beginning and end, and held out. The more are
+hidden, the higher the loss, so that two different ones belong beside the curves."""
 _FEW_POINTS = 50
 """So many are marked one by one, since a single one gives no line."""
 _OFF_THE_SCALE = 5.0
@@ -62,10 +62,11 @@ def draw(
 
 def _names(rates: Rates | None) -> tuple[str, str]:
     """What the two curves are called."""
-    if rates is None or rates[0] == rates[1]:
+    if rates is None or len({*rates}) == 1:
         return "training", "held out"
-    training, held_out = (f"{100 * rate:g} % hidden" for rate in rates)
-    return f"training ({training})", f"held out ({held_out})"
+    first, last, held_out = (f"{100 * rate:g}" for rate in rates)
+    training = first if first == last else f"{first} to {last}"
+    return f"training ({training} % hidden)", f"held out ({held_out} % hidden)"
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:

@@ -13,6 +13,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers.models.deberta_v2 import modeling_deberta_v2
 
 from unmask.batch import Batch, pack
@@ -21,8 +23,9 @@ from unmask.checkpoint.assemble import assemble
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import DataError
 from unmask.models.config import DebertaConfig, DebertaV2Config
-from unmask.nn import disentangled_scores
-from unmask.nn.disentangled_scores import Tables, _learnt_scores, attend
+from unmask.nn import disentangled_scores, disentangled_terms
+from unmask.nn.disentangled_scores import attend
+from unmask.nn.disentangled_terms import Given, Tables, learnt_scores
 from unmask.nn.mask_decoder import EnhancedMaskDecoder, FinalStates
 from unmask.nn.relative import log_buckets
 from unmask.tasks import registry
@@ -92,6 +95,35 @@ def test_texts_longer_than_a_tile_and_than_the_table_are_theirs(
 
 
 @pytest.mark.parametrize("name", ["deberta", "deberta-v2"])
+@pytest.mark.parametrize("position_biased_input", [False, True])
+def test_heads_of_the_published_width_are_theirs(
+    cases: Mapping[str, Any],
+    make_pair: Callable[..., Any],
+    make_both: Callable[..., Any],
+    assert_close: Callable[..., None],
+    assert_gradients_are_theirs: Callable[..., None],
+    name: str,
+    position_biased_input: bool,
+) -> None:
+    """Three times 64 is no square, so that the scale is rounded as they round it, in float32."""
+    case = cases[name]
+    sizes = {"hidden_size": 128, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes |= {"position_biased_input": position_biased_input, "num_hidden_layers": 2}
+    pair = make_pair(case, case.masked_lm, **sizes)
+    both = make_both(case, (1, 5, 24, 9, 8), **sizes)
+    theirs = both.real(pair.theirs(**both.padded).logits)
+    model = pair.ours.model
+
+    ours = model.heads["mlm"](model.encoder(both.batch))
+
+    assert pair.ours.config.hidden_size == 64 * pair.ours.config.num_attention_heads
+    assert_close(ours, theirs)
+    for logits in (ours, theirs):
+        functional.cross_entropy(logits, both.batch.input_ids).backward()
+    assert_gradients_are_theirs(pair)
+
+
+@pytest.mark.parametrize("name", ["deberta", "deberta-v2"])
 def test_a_table_that_no_term_reads_is_kept(
     cases: Mapping[str, Any],
     make_pair: Callable[..., Any],
@@ -108,10 +140,12 @@ def test_a_table_that_no_term_reads_is_kept(
 @pytest.mark.parametrize("picks", [False, True], ids=["all", "few"])
 @pytest.mark.parametrize("rate", [0.0, 0.3])
 @pytest.mark.parametrize("longest_kept", [5, 4], ids=["kept", "computed-again"])
+@pytest.mark.parametrize("at_once", [1000, 50], ids=["together", "two-heads-at-once"])
 def test_every_way_of_attending_gives_the_same_and_the_right_gradient(
-    picks: bool, rate: float, longest_kept: int, monkeypatch: pytest.MonkeyPatch
+    picks: bool, rate: float, longest_kept: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disentangled_scores, "_LONGEST_KEPT", longest_kept)
+    monkeypatch.setattr(disentangled_terms, "_PAIRS_AT_ONCE", at_once)
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
@@ -136,9 +170,9 @@ def test_every_way_of_attending_gives_the_same_and_the_right_gradient(
                 attend(q, k, v, Tables(keys, queries), mask, asking, 0.3, 0.0),
                 written_out(q, k, v, keys, queries),
             )
-        heads = [x.transpose(0, 1) for x in (q * 0.3, k)]
-        added = _learnt_scores(heads[0], heads[1], keys, queries * 0.3, asking).transpose(0, 1)
-        scores = (q * 0.3) @ k.mT + added
+        by_head = (x.transpose(0, 1) for x in (q * 0.3, k, v))
+        given = Given(*by_head, keys, queries * 0.3, mask, asking)
+        scores = (q * 0.3) @ k.mT + learnt_scores(given).transpose(0, 1)
         torch.testing.assert_close(
             scores.masked_fill(~mask, -torch.inf).softmax(-1) @ v,
             written_out(q, k, v, keys, queries),
@@ -159,6 +193,35 @@ def test_of_long_sequences_nothing_is_kept_for_each_pair_of_tokens() -> None:
             attend(q, k, v, Tables(keys, queries), None, None, 0.3, 0.1)
         assert (max(kept) >= length**2) == (length == 256)
         kept.clear()
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_of_long_sequences_few_heads_are_compared_at_once(
+    learns: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    length = 260
+    monkeypatch.setattr(disentangled_terms, "_PAIRS_AT_ONCE", length**2)
+    q, k, v = (torch.randn(1, 6, length, 4, requires_grad=learns) for _ in range(3))
+    keys, queries = (torch.randn(6, 2 * length - 1, 4, requires_grad=learns) for _ in range(2))
+    with Largest() as largest:
+        found = attend(q, k, v, Tables(keys, queries), None, None, 0.3, 0.1 if learns else 0.0)
+        if learns:
+            found.sum().backward()
+    assert length**2 <= largest.size < 2 * length**2
+
+
+class Largest(TorchDispatchMode):
+    """Numbers of the largest tensor that was made."""
+
+    size = 0
+
+    def __torch_dispatch__(
+        self, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        sizes = [one.numel() for one in tree_leaves(made) if isinstance(one, Tensor)]
+        self.size = max(self.size, *sizes, 0)
+        return made
 
 
 def test_the_convolution_stays_within_its_sequence(v2: Any, make_pair: Callable[..., Any]) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
+from unmask.nn import disentangled_scores
+from unmask.nn.disentangled_terms import Given, learnt_scores
 from unmask.nn.trace import record
 
 LENGTHS = [(1,), (24,), (7, 7, 7), (1, 5, 24, 9, 8)]
@@ -66,7 +69,7 @@ def test_masked_lm_logits_and_gradients_are_theirs(
     assert_close(ours, theirs, rate)
     for logits in (ours, theirs):
         functional.cross_entropy(logits, both.batch.input_ids[rows]).backward()
-    assert_gradients_are_theirs(pair, case, rate)
+    assert_gradients_are_theirs(pair, rate)
 
 
 def test_reading_few_rows_changes_neither_values_nor_gradients(
@@ -93,6 +96,78 @@ def test_reading_few_rows_changes_neither_values_nor_gradients(
     for name, expected in all_rows.items():
         if expected is not None:
             torch.testing.assert_close(few[name], expected, rtol=1e-10, atol=1e-10)
+
+
+def test_a_step_in_bfloat16_is_as_exact_as_plain_torch(
+    make_pair: Callable[..., Any],
+    make_both: Callable[..., Any],
+    case: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The gradient of a masked language model under autocast, as the loop has it.
+
+    transformers' eager attention is the plain torch of the same model. Both round as often, but not
+    the same numbers: over other lengths and sizes, ours was 0.5 to 1.25 times as far off as theirs,
+    so 1.5 times is what is allowed.
+    """
+    pair, both = make_pair(case, case.masked_lm), make_both(case, (1, 5, 24, 9, 8))
+    rows = torch.arange(both.batch.num_tokens)[::3]
+    model, labels = pair.ours.model, both.batch.input_ids[rows]
+
+    def ours(autocast: bool) -> dict[str, Tensor]:
+        return step(
+            model, autocast, labels, lambda: model.heads["mlm"](model.encoder(both.batch, rows))
+        )
+
+    def theirs(autocast: bool) -> dict[str, Tensor]:
+        return step(
+            pair.theirs,
+            autocast,
+            labels,
+            lambda: both.real(pair.theirs(**both.padded).logits)[rows],
+        )
+
+    found = error(ours(True), ours(False))
+    if case.has_autocast:
+        expected = error(theirs(True), theirs(False))
+    else:  # ours, with torch's own gradient of the attention
+        monkeypatch.setattr(disentangled_scores._Attention, "apply", by_torch)
+        expected = error(ours(True), ours(False))
+    assert 0 < found <= 1.5 * expected
+    assert expected < 0.02
+
+
+def step(
+    model: Any, autocast: bool, labels: Tensor, logits: Callable[[], Tensor]
+) -> dict[str, Tensor]:
+    """The gradient of every parameter."""
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        loss = functional.cross_entropy(logits().float(), labels)
+    loss.backward()
+    return {
+        name: parameter.grad.clone()
+        for name, parameter in model.named_parameters()
+        if parameter.grad is not None
+    }
+
+
+def error(found: Mapping[str, Tensor], exact: Mapping[str, Tensor]) -> float:
+    """Relative difference of the whole gradient; not-a-number where one number is not finite."""
+    assert found.keys() == exact.keys()
+    difference, size = (
+        torch.cat([gradient.flatten().double() for gradient in gradients]).norm()
+        for gradients in ([found[name] - exact[name] for name in exact], exact.values())
+    )
+    return float(difference / size)
+
+
+def by_torch(*given: Any) -> Tensor:
+    """What `_Attention` computes, (H, B, T, W), without dropout."""
+    content = Given(*given[:-1])
+    assert given[-1] == 0.0
+    attended = disentangled_scores._by_sdpa(content, learnt_scores(content), 0.0)
+    return attended.transpose(0, 1)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)

@@ -62,7 +62,7 @@ def test_long_sequences_are_theirs(
     assert_close(ours, theirs)
     for logits in (ours, theirs):
         torch.nn.functional.cross_entropy(logits, both.batch.input_ids[rows]).backward()
-    assert_gradients_are_theirs(pair, modernbert)
+    assert_gradients_are_theirs(pair)
 
 
 @pytest.mark.parametrize("name", ["SequenceClassification", "MultipleChoice"])
@@ -88,7 +88,7 @@ def test_a_mean_is_read_where_the_config_says_so(
     weight = torch.randn(theirs.shape, generator=torch.Generator().manual_seed(3))
     for scores in (ours.view(theirs.shape), theirs):
         (scores * weight).sum().backward()
-    assert_gradients_are_theirs(pair, modernbert)
+    assert_gradients_are_theirs(pair)
 
     native.save(pair.ours, tmp_path / "ours")
     auto = getattr(transformers, f"AutoModelFor{name}").from_pretrained(tmp_path / "ours")
@@ -157,8 +157,32 @@ def test_the_older_spelling_of_a_config_means_the_same(tmp_path: Path) -> None:
 
 def test_a_config_without_any_of_it_is_the_published_model(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "modernbert"}')
+    specials = {
+        **dict.fromkeys(("cls_token_id", "bos_token_id"), 50281),
+        **dict.fromkeys(("sep_token_id", "eos_token_id"), 50282),
+    }
 
-    assert read_config(tmp_path)[1] == ModernBertConfig()
+    assert read_config(tmp_path)[1] == ModernBertConfig(**specials)
+
+
+@pytest.mark.parametrize("vocab_size", [61, 60_000])
+def test_of_a_fresh_vocabulary_no_word_is_called_special(tmp_path: Path, vocab_size: int) -> None:
+    config = ModernBertConfig(
+        vocab_size=vocab_size,
+        pad_token_id=0,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+    )
+    native.save(Bundle(assemble(config, {"mlm"}), None, None, config, None), tmp_path / "model")
+
+    written = json.loads((tmp_path / "model" / "config.json").read_text())
+    theirs = transformers.AutoConfig.from_pretrained(tmp_path / "model")
+    for name in ("cls_token_id", "sep_token_id", "bos_token_id", "eos_token_id"):
+        assert written[name] is None
+        assert getattr(theirs, name) is None
+    assert native.load(tmp_path / "model").config == config
 
 
 def test_a_missing_local_angle_is_the_global_one_as_in_transformers_4(tmp_path: Path) -> None:

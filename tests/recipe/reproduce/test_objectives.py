@@ -139,19 +139,20 @@ def test_a_stopped_comparison_goes_on_and_repeats_nothing(
 
 def test_an_arm_with_another_recipe_is_refused_and_a_new_setting_is_not(tmp_path: Path) -> None:
     run = ArmRun(ARMS[0], 0, 2, tmp_path)
-    run.claim("a", {})
+    examples = {"sst2": {"train": "d"}}
+    run.claim("a", examples)
     note = tmp_path / "arm.json"
     before = json.loads(note.read_text())
     del before["recipe"]["sentence_order"]  # as an earlier version wrote it
     note.write_text(json.dumps(before))
-    run.claim("a", {})
+    run.claim("a", examples)
 
     with pytest.raises(UsageError, match="another corpus;"):
-        run.claim("b", {})
+        run.claim("b", examples)
     with pytest.raises(UsageError, match="another examples;"):
         run.claim("a", {"sst2": {"train": "c"}})
     with pytest.raises(UsageError, match="another recipe;"):
-        ArmRun(ARMS[0], 0, 3, tmp_path).claim("a", {})
+        ArmRun(ARMS[0], 0, 3, tmp_path).claim("a", examples)
 
 
 def test_an_output_of_another_text_is_refused(

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from unmask.checkpoint.huggingface import bert
-from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.family import (
+    WITH_POOLER,
+    Family,
+    architectures,
+    fine_tuned,
+)
 from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
 from unmask.models.config import AlbertConfig
 
@@ -73,25 +78,6 @@ KEYS = KeyTable(
     ),
 )
 
-_ARCHITECTURES: dict[frozenset[str], str] = {
-    frozenset(): "AlbertModel",
-    frozenset({"pooler"}): "AlbertModel",
-    frozenset({"mlm"}): "AlbertForMaskedLM",
-    frozenset({"mlm", "pooler"}): "AlbertForMaskedLM",
-    frozenset({"mlm", "nsp"}): "AlbertForPreTraining",
-    frozenset({"pooled_classifier"}): "AlbertForSequenceClassification",
-    frozenset({"classifier"}): "AlbertForTokenClassification",
-    frozenset({"span"}): "AlbertForQuestionAnswering",
-    frozenset({"span", "pooler"}): "AlbertForQuestionAnswering",
-}
-
-_FINE_TUNED: dict[str, str] = {
-    "SequenceClassification": "AlbertForSequenceClassification",
-    "TokenClassification": "AlbertForTokenClassification",
-    "QuestionAnswering": "AlbertForQuestionAnswering",
-    "MultipleChoice": "AlbertForMultipleChoice",
-}
-
 
 def _blocks(config: AlbertConfig) -> Iterator[Mapping[str, int]]:
     for layer in range(config.num_blocks):
@@ -105,8 +91,10 @@ FAMILY = Family(
     | {"classifier_dropout": "classifier_dropout_prob"},
     fixed={"tie_word_embeddings": True},
     keys=KEYS,
-    architectures=_ARCHITECTURES,
-    fine_tuned=_FINE_TUNED,
+    architectures=architectures(
+        "Albert", {**WITH_POOLER, frozenset({"mlm", "nsp"}): "ForPreTraining"}
+    ),
+    fine_tuned=fine_tuned("Albert"),
     defaults={"hidden_size": 4096, "num_attention_heads": 64, "intermediate_size": 16384},
     blocks=_blocks,
 )

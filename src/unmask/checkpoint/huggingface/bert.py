@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.family import (
+    WITH_POOLER,
+    Family,
+    architectures,
+    fine_tuned,
+)
 from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
 from unmask.models.config import BertConfig
 
@@ -86,31 +91,18 @@ FIXED: dict[str, object] = {
 }
 """Settings that change what is computed, and the one value that is built here."""
 
-_ARCHITECTURES: dict[frozenset[str], str] = {
-    frozenset(): "BertModel",
-    frozenset({"pooler"}): "BertModel",
-    frozenset({"nsp"}): "BertForNextSentencePrediction",
-    frozenset({"mlm"}): "BertForMaskedLM",
-    frozenset({"mlm", "pooler"}): "BertForMaskedLM",
-    frozenset({"mlm", "nsp"}): "BertForPreTraining",
-    frozenset({"pooled_classifier"}): "BertForSequenceClassification",
-    frozenset({"classifier"}): "BertForTokenClassification",
-    frozenset({"span"}): "BertForQuestionAnswering",
-    frozenset({"span", "pooler"}): "BertForQuestionAnswering",
-}
-
-_FINE_TUNED: dict[str, str] = {
-    "SequenceClassification": "BertForSequenceClassification",
-    "TokenClassification": "BertForTokenClassification",
-    "QuestionAnswering": "BertForQuestionAnswering",
-    "MultipleChoice": "BertForMultipleChoice",
-}
-
 FAMILY = Family(
     config=BertConfig,
     fields={name: name for name in BertConfig.model_fields},
     fixed=FIXED,
     keys=KEYS,
-    architectures=_ARCHITECTURES,
-    fine_tuned=_FINE_TUNED,
+    architectures=architectures(
+        "Bert",
+        {
+            **WITH_POOLER,
+            frozenset({"nsp"}): "ForNextSentencePrediction",
+            frozenset({"mlm", "nsp"}): "ForPreTraining",
+        },
+    ),
+    fine_tuned=fine_tuned("Bert"),
 )

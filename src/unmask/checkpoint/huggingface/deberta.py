@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.family import KINDS, Family, architectures, fine_tuned
 from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
 from unmask.models.config import DebertaConfig, DebertaV2Config
 
@@ -143,19 +143,9 @@ def _unread(config: DebertaConfig, names: Collection[str]) -> dict[str, str]:
     return {} if is_read else {_POSITIONS: reason}
 
 
-_ARCHITECTURES: dict[frozenset[str], str] = {
-    frozenset(): "DebertaModel",
-    frozenset({"mlm"}): "DebertaForMaskedLM",
-    frozenset({"rtd"}): "DebertaModel",  # transformers has no class with this head
-    frozenset({"mlm", "rtd"}): "DebertaForMaskedLM",
-    frozenset({"pooled_classifier"}): "DebertaForSequenceClassification",
-    frozenset({"classifier"}): "DebertaForTokenClassification",
-    frozenset({"span"}): "DebertaForQuestionAnswering",
-}
-_FINE_TUNED: dict[str, str] = {
-    "SequenceClassification": "DebertaForSequenceClassification",
-    "TokenClassification": "DebertaForTokenClassification",
-    "QuestionAnswering": "DebertaForQuestionAnswering",
+_WITH_JUDGE = {
+    frozenset({"rtd"}): "Model",  # transformers has no class with this head
+    frozenset({"mlm", "rtd"}): "ForMaskedLM",
 }
 _MISSING: dict[str, object] = {
     "relative_attention": False,
@@ -179,8 +169,8 @@ FAMILY = Family(
     | {"classifier_dropout": "cls_dropout"},
     fixed=_FIXED,
     keys=KEYS,
-    architectures=_ARCHITECTURES,
-    fine_tuned=_FINE_TUNED,
+    architectures=architectures("Deberta", _WITH_JUDGE),
+    fine_tuned=fine_tuned("Deberta", [kind for kind in KINDS if kind != "MultipleChoice"]),
     defaults=_MISSING,
     as_found=_as_found,
     as_written=_as_written,
@@ -191,10 +181,7 @@ V2_FAMILY = replace(
     fields={name: name for name in DebertaV2Config.model_fields}
     | {"classifier_dropout": "cls_dropout"},
     keys=replace(KEYS, encoder=(*_AROUND, *_V2)),
-    fine_tuned={
-        **{kind: name.replace("Deberta", "DebertaV2") for kind, name in _FINE_TUNED.items()},
-        "MultipleChoice": "DebertaV2ForMultipleChoice",
-    },
+    fine_tuned=fine_tuned("DebertaV2"),
     defaults={
         **_MISSING,
         "hidden_size": 1536,

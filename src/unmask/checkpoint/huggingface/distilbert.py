@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unmask.checkpoint.huggingface import bert
-from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.family import Family, architectures, fine_tuned
 from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
 from unmask.models.config import DistilBertConfig
 
@@ -71,21 +71,6 @@ KEYS = KeyTable(
     unused={},
 )
 
-_ARCHITECTURES: dict[frozenset[str], str] = {
-    frozenset(): "DistilBertModel",
-    frozenset({"mlm"}): "DistilBertForMaskedLM",
-    frozenset({"pooled_classifier"}): "DistilBertForSequenceClassification",
-    frozenset({"classifier"}): "DistilBertForTokenClassification",
-    frozenset({"span"}): "DistilBertForQuestionAnswering",
-}
-
-_FINE_TUNED: dict[str, str] = {
-    "SequenceClassification": "DistilBertForSequenceClassification",
-    "TokenClassification": "DistilBertForTokenClassification",
-    "QuestionAnswering": "DistilBertForQuestionAnswering",
-    "MultipleChoice": "DistilBertForMultipleChoice",
-}
-
 _OTHER_NAMES = {
     "hidden_size": "dim",
     "num_hidden_layers": "n_layers",
@@ -108,6 +93,6 @@ FAMILY = Family(
     },
     fixed={"tie_word_embeddings": True},
     keys=KEYS,
-    architectures=_ARCHITECTURES,
-    fine_tuned=_FINE_TUNED,
+    architectures=architectures("DistilBert"),
+    fine_tuned=fine_tuned("DistilBert"),
 )

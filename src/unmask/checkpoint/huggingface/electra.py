@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from unmask.checkpoint.huggingface import bert
-from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.family import Family, architectures, fine_tuned
 from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
 from unmask.models.config import ElectraConfig
 
@@ -63,39 +61,6 @@ KEYS = KeyTable(
     ignored={"electra.embeddings.position_ids": "the numbers 0, 1, 2, ..."},
     unused={},
 )
-_KEYS_BY_KIND = {
-    "MultipleChoice": replace(
-        KEYS,
-        heads={
-            **KEYS.heads,
-            "pooled_classifier": (
-                *linear("heads.pooled_classifier.pooler.dense", "sequence_summary.summary"),
-                *linear("heads.pooled_classifier.classifier", "classifier"),
-            ),
-        },
-        signs={
-            **KEYS.signs,
-            "pooled_classifier": ("classifier.weight", "sequence_summary.summary.weight"),
-        },
-        sized={**KEYS.sized, "pooled_classifier": "classifier.weight"},
-    )
-}
-
-_ARCHITECTURES: dict[frozenset[str], str] = {
-    frozenset(): "ElectraModel",
-    frozenset({"mlm"}): "ElectraForMaskedLM",
-    frozenset({"rtd"}): "ElectraForPreTraining",
-    frozenset({"pooled_classifier"}): "ElectraForSequenceClassification",
-    frozenset({"classifier"}): "ElectraForTokenClassification",
-    frozenset({"span"}): "ElectraForQuestionAnswering",
-}
-
-_FINE_TUNED: dict[str, str] = {
-    "SequenceClassification": "ElectraForSequenceClassification",
-    "TokenClassification": "ElectraForTokenClassification",
-    "QuestionAnswering": "ElectraForQuestionAnswering",
-    "MultipleChoice": "ElectraForMultipleChoice",
-}
 
 FAMILY = Family(
     config=ElectraConfig,
@@ -107,7 +72,7 @@ FAMILY = Family(
         "summary_activation": "gelu",
     },
     keys=KEYS,
-    architectures=_ARCHITECTURES,
-    fine_tuned=_FINE_TUNED,
-    keys_by_kind=_KEYS_BY_KIND,
+    architectures=architectures("Electra", {frozenset({"rtd"}): "ForPreTraining"}),
+    fine_tuned=fine_tuned("Electra"),
+    keys_by_kind={"MultipleChoice": KEYS.standing_on("sequence_summary.summary")},
 )

@@ -16,6 +16,37 @@ MEAN_POOLED = {
 }
 """By task, what it calls its architecture with its pooling left out of account."""
 
+KINDS = ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MultipleChoice")
+"""What tasks call the classes that transformers has for them."""
+_PLAIN = {
+    frozenset[str](): "Model",
+    frozenset({"mlm"}): "ForMaskedLM",
+    frozenset({"pooled_classifier"}): "ForSequenceClassification",
+    frozenset({"classifier"}): "ForTokenClassification",
+    frozenset({"span"}): "ForQuestionAnswering",
+}
+WITH_POOLER = {
+    frozenset({"pooler"}): "Model",
+    frozenset({"mlm", "pooler"}): "ForMaskedLM",
+    frozenset({"span", "pooler"}): "ForQuestionAnswering",
+}
+"""Of families whose encoder has a pooler of its own, which may come along unread."""
+
+
+def architectures(
+    family: str, besides: Mapping[frozenset[str], str] | None = None
+) -> dict[frozenset[str], str]:
+    """transformers' classes of a family, whose names begin with it, by heads.
+
+    `besides` says how the names end of those that not every family has.
+    """
+    return {heads: f"{family}{end}" for heads, end in {**_PLAIN, **(besides or {})}.items()}
+
+
+def fine_tuned(family: str, kinds: Iterable[str] = KINDS) -> dict[str, str]:
+    """transformers' classes of a family by what tasks call them."""
+    return {kind: f"{family}For{kind}" for kind in kinds}
+
 
 @dataclass(frozen=True)
 class Spelling:

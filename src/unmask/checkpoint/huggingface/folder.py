@@ -114,8 +114,7 @@ def save_folder(
         assert isinstance(head, SentenceHead), "a sentence encoder's head"
         write_modules(folder, head, bundle.task.config, width, bundle.max_length)
     if bundle.tokenizer is not None:
-        segments = bundle.config.model_dump().get("type_vocab_size", 0)
-        bundle.tokenizer.save(folder, tells_segments=segments > 1)
+        bundle.tokenizer.save(folder, reads_segments=bundle.config.num_segments > 1)
     made_by = {} if provenance is None else dict(provenance)
     if isinstance(bundle.task, SentenceEmbedding):
         pass  # its own files say what it is

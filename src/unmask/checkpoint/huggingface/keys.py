@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -74,6 +74,25 @@ class KeyTable:
     """Their names that carry nothing, and why."""
     unused: Mapping[str, tuple[str, ...]]
     """Their names that older files hold although the model reads none of them, by architecture."""
+
+    def standing_on(self, pooler: str) -> KeyTable:
+        """The table where a classifier of sequences stands on another `pooler`, by its name."""
+        classifier = "heads.pooled_classifier"
+        return replace(
+            self,
+            heads={
+                **self.heads,
+                "pooled_classifier": (
+                    *linear(f"{classifier}.pooler.dense", pooler),
+                    *linear(f"{classifier}.classifier", "classifier"),
+                ),
+            },
+            signs={
+                **self.signs,
+                "pooled_classifier": ("classifier.weight", f"{pooler}.weight"),
+            },
+            sized={**self.sized, "pooled_classifier": "classifier.weight"},
+        )
 
     def rules(self, blocks: Iterable[Mapping[str, int]], names: Collection[str]) -> list[Rule]:
         """The rule of each of our `names`, in the order of the table.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from unmask.checkpoint.huggingface.family import Family, Spelling
+from unmask.checkpoint.huggingface.family import Family, Spelling, architectures, fine_tuned
 from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
 from unmask.checkpoint.huggingface.labels import short
 from unmask.errors import DataError
@@ -71,20 +71,6 @@ _HEADS = {
 }
 """All heads have the same tensors, so that the class alone tells which one it is."""
 
-_ARCHITECTURES: dict[frozenset[str], str] = {
-    frozenset(): "ModernBertModel",
-    frozenset({"mlm"}): "ModernBertForMaskedLM",
-    frozenset({"pooled_classifier"}): "ModernBertForSequenceClassification",
-    frozenset({"classifier"}): "ModernBertForTokenClassification",
-    frozenset({"span"}): "ModernBertForQuestionAnswering",
-}
-_FINE_TUNED: dict[str, str] = {
-    "SequenceClassification": "ModernBertForSequenceClassification",
-    "TokenClassification": "ModernBertForTokenClassification",
-    "QuestionAnswering": "ModernBertForQuestionAnswering",
-    "MultipleChoice": "ModernBertForMultipleChoice",
-}
-
 _OTHER_NAMES = {
     "hidden_act": "hidden_activation",
     "hidden_dropout_prob": "mlp_dropout",
@@ -96,8 +82,14 @@ _THETAS = {
     "sliding_attention": ("local_rope_theta", "local_rope_theta"),
 }
 """By kind of layer, our field and their older setting."""
-_FOR_OTHERS = ("cls_token_id", "sep_token_id", "bos_token_id", "eos_token_id")
-"""Where null is not the same as nothing."""
+_FOR_OTHERS = {
+    "cls_token_id": 50281,
+    "sep_token_id": 50282,
+    "bos_token_id": 50281,
+    "eos_token_id": 50282,
+}
+"""Settings that other tools read, and the published model's, which a missing one means there; null
+means none."""
 _SPELLED = (
     "layer_types",
     "global_attn_every_n_layers",
@@ -178,8 +170,9 @@ FAMILY = Family(
     },
     fixed={"tie_word_embeddings": True},
     keys=KEYS,
-    architectures=_ARCHITECTURES,
-    fine_tuned=_FINE_TUNED,
+    architectures=architectures("ModernBert"),
+    fine_tuned=fine_tuned("ModernBert"),
+    defaults=_FOR_OTHERS,
     spelling=Spelling(frozenset({*_SPELLED, "rope_parameters", "rope_scaling"}), _read, _write),
     pooling_field="classifier_pooling",
     keys_by_kind={

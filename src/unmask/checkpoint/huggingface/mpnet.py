@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from unmask.checkpoint.huggingface import roberta
-from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.family import (
+    WITH_POOLER,
+    Family,
+    architectures,
+    fine_tuned,
+)
 from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
 from unmask.models.config import MpnetConfig
 
@@ -53,37 +56,17 @@ KEYS = KeyTable(
         ("SequenceClassification", "TokenClassification", "QuestionAnswering"), _POOLER
     ),
 )
-_KEYS_BY_KIND = {
-    "MultipleChoice": replace(
-        KEYS,
-        heads={
-            **KEYS.heads,
-            "pooled_classifier": (
-                *linear("heads.pooled_classifier.pooler.dense", "mpnet.pooler.dense"),
-                *linear("heads.pooled_classifier.classifier", "classifier"),
-            ),
-        },
-        signs={
-            **KEYS.signs,
-            "pooled_classifier": ("classifier.weight", "mpnet.pooler.dense.weight"),
-        },
-        unless={**KEYS.unless, "pooler": ("pooled_classifier",)},
-        sized={**KEYS.sized, "pooled_classifier": "classifier.weight"},
-    )
-}
 
 _NOT_THEIRS = {"classifier_dropout"}
 """Their heads drop out as their blocks do."""
-
-_SPELLED = roberta.FAMILY.spelled("Roberta", "MPNet", MpnetConfig)
 
 FAMILY = Family(
     config=MpnetConfig,
     fields={name: name for name in MpnetConfig.model_fields if name not in _NOT_THEIRS},
     fixed={"relative_attention_num_buckets": 32, "tie_word_embeddings": True},
     keys=KEYS,
-    architectures=_SPELLED.architectures,
-    fine_tuned=_SPELLED.fine_tuned,
+    architectures=architectures("MPNet", WITH_POOLER),
+    fine_tuned=fine_tuned("MPNet"),
     defaults={"max_position_embeddings": 512, "layer_norm_eps": 1e-12},
-    keys_by_kind=_KEYS_BY_KIND,
+    keys_by_kind=roberta.choices_on_pooler(KEYS),
 )

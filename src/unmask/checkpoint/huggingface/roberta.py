@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from unmask.checkpoint.huggingface import bert
-from unmask.checkpoint.huggingface.family import Family
+from unmask.checkpoint.huggingface.family import (
+    WITH_POOLER,
+    Family,
+    architectures,
+    fine_tuned,
+)
 from unmask.checkpoint.huggingface.keys import KeyTable, Rule, linear
 from unmask.models.config import RobertaConfig, XlmRobertaConfig
-
-_CHOICES = (
-    *linear("heads.pooled_classifier.pooler.dense", "roberta.pooler.dense"),
-    *linear("heads.pooled_classifier.classifier", "classifier"),
-)
 
 KEYS = KeyTable(
     encoder=tuple(rule.renamed("bert.", "roberta.") for rule in bert.KEYS.encoder),
@@ -60,46 +60,24 @@ KEYS = KeyTable(
         ("roberta.pooler.dense.weight", "roberta.pooler.dense.bias"),
     ),
 )
-_KEYS_BY_KIND = {
-    "MultipleChoice": replace(
-        KEYS,
-        heads={**KEYS.heads, "pooled_classifier": _CHOICES},
-        signs={
-            **KEYS.signs,
-            "pooled_classifier": ("classifier.weight", "roberta.pooler.dense.weight"),
-        },
-        unless={**KEYS.unless, "pooler": ("pooled_classifier",)},
-        sized={**KEYS.sized, "pooled_classifier": "classifier.weight"},
-    )
-}
-"""Multiple choice stands on the encoder's own pooler there, other classifiers on one of theirs."""
 
-_ARCHITECTURES: dict[frozenset[str], str] = {
-    frozenset(): "RobertaModel",
-    frozenset({"pooler"}): "RobertaModel",
-    frozenset({"mlm"}): "RobertaForMaskedLM",
-    frozenset({"mlm", "pooler"}): "RobertaForMaskedLM",
-    frozenset({"pooled_classifier"}): "RobertaForSequenceClassification",
-    frozenset({"classifier"}): "RobertaForTokenClassification",
-    frozenset({"span"}): "RobertaForQuestionAnswering",
-    frozenset({"span", "pooler"}): "RobertaForQuestionAnswering",
-}
 
-_FINE_TUNED: dict[str, str] = {
-    "SequenceClassification": "RobertaForSequenceClassification",
-    "TokenClassification": "RobertaForTokenClassification",
-    "QuestionAnswering": "RobertaForQuestionAnswering",
-    "MultipleChoice": "RobertaForMultipleChoice",
-}
+def choices_on_pooler(keys: KeyTable) -> dict[str, KeyTable]:
+    """Multiple choice stands on the encoder's own pooler, other classifiers on one of theirs."""
+    unless = {**keys.unless, "pooler": ("pooled_classifier",)}
+    return {
+        "MultipleChoice": replace(keys.standing_on(f"{keys.prefix}pooler.dense"), unless=unless)
+    }
+
 
 FAMILY = Family(
     config=RobertaConfig,
     fields={name: name for name in RobertaConfig.model_fields},
     fixed=bert.FIXED,
     keys=KEYS,
-    architectures=_ARCHITECTURES,
-    fine_tuned=_FINE_TUNED,
+    architectures=architectures("Roberta", WITH_POOLER),
+    fine_tuned=fine_tuned("Roberta"),
     defaults={"max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12},
-    keys_by_kind=_KEYS_BY_KIND,
+    keys_by_kind=choices_on_pooler(KEYS),
 )
 XLM_FAMILY = FAMILY.spelled("Roberta", "XLMRoberta", XlmRobertaConfig)

@@ -10,5 +10,5 @@ class LeftToRightConfig(BertConfig):
 
     @property
     def is_control(self) -> bool:
-        """It is."""
+        """The control of docs/objectives.md."""
         return True

@@ -37,13 +37,14 @@ class ModernBertConfig(EncoderConfig):
     """Added to the variance in layer normalisation."""
     pad_token_id: int = Field(default=50283, ge=0)
     """Id of the padding token, kept for other tools; nothing here pads."""
-    cls_token_id: int | None = Field(default=50281, ge=0)
-    """Id of the first token, kept for other tools as the next three are."""
-    sep_token_id: int | None = Field(default=50282, ge=0)
+    cls_token_id: int | None = Field(default=None, ge=0)
+    """Id of the first token, kept for other tools as the next three are; None where nobody said it,
+    as for a vocabulary of its own."""
+    sep_token_id: int | None = Field(default=None, ge=0)
     """Id of the separator."""
-    bos_token_id: int | None = Field(default=50281, ge=0)
+    bos_token_id: int | None = Field(default=None, ge=0)
     """Id of the token that begins a text."""
-    eos_token_id: int | None = Field(default=50282, ge=0)
+    eos_token_id: int | None = Field(default=None, ge=0)
     """Id of the token that ends one."""
     norm_bias: bool = False
     """Whether norms have a bias."""

@@ -107,8 +107,8 @@ class Pretrain(PretrainChoices):
             unread = config.max_position_embeddings - config.max_length
             raise UsageError(
                 f"train.sequence_length is {longest}, but the model has only "
-                f"{config.max_length} positions: set model.max_position_embeddings to "
-                f"{longest + unread}"
+                f"{config.max_length} positions: set max_position_embeddings to {longest + unread} "
+                "in the table [model] of a recipe, or a shorter --train.sequence-length"
             )
 
     def _objective_fits(self, config: EncoderConfig) -> None:
@@ -121,14 +121,14 @@ class Pretrain(PretrainChoices):
             raise ValueError(_without_pairs(asked[0], config))
         if (self.objective == "left-to-right") != config.is_control:
             raise ValueError(
-                f"objective {self.objective} does not go with family {self.family}: "
-                "left-to-right and left-to-right belong together"
+                f"objective {self.objective} does not go with family {self.family}: objective "
+                "left-to-right and family left-to-right belong together"
             )
         if self.objective == "replaced-token" and not config.detects_replaced:
             able = ", ".join(name for name, kind in CONFIGS.items() if kind.detects_replaced)
             raise ValueError(
                 f"objective replaced-token does not go with family {self.family}, which has no "
-                f"head for it; these have one: {able}"
+                f"head for it; these have one: {able}; it begins afresh, without --model"
             )
         if self.objective != "replaced-token" and "generator" in self.model_fields_set:
             raise ValueError("generator is for objective replaced-token, and without effect here")
