@@ -7,10 +7,10 @@ Training: steps of multiple negatives ranking, 64 pairs of SciFact's titles and 
 tokens), dropout 0.1, fused AdamW. Theirs is the loss in the loop of its Trainer, batches padded to
 their longest by its collator; ours is the training loop's own step.
 
-Large batches: one step of 1,024 pairs with a pretraining preset's mini encoder, in chunks; theirs is
-CachedMultipleNegativesRankingLoss with mini-batches of 32. Time, peak memory above what the process
-held, and the largest difference of the gradients at equal weights without dropout, as a share of the
-largest entry.
+Large batches: one step of 1,024 pairs with a pretraining preset's mini encoder, in chunks; theirs
+is CachedMultipleNegativesRankingLoss with mini-batches of 32. Time, peak memory above what the
+process held, and the largest difference of the gradients at equal weights without dropout, as a
+share of the largest entry.
 
 Each side lives in a process of its own, and they take turns. A figure counts texts or pairs.
 """
