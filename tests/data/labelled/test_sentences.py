@@ -63,6 +63,18 @@ def test_columns_are_recognised(
     assert (unlabelled.texts, unlabelled.label) == (texts, None)
 
 
+def test_a_cell_may_hold_a_list_or_a_truth(write: Write, read: Read) -> None:
+    cells = ['"[9, -4.5]"', "True", "FALSE", "maybe", '"[9, x]"', '"[[1]]"']
+    rows = "".join(f"a,b,{cell}\n" for cell in cells)
+    path = write("a.csv", f"anchor,positive,label\n{rows}")
+    examples, rejects = read(read_sentences, path)
+    assert [one.label for one in examples] == [(9.0, -4.5), "1", "0", "maybe"]
+    assert [one.place for one in rejects.first] == [f"{path}:6", f"{path}:7"]
+    assert rejects.reasons == {NUMBERS: 2}
+    path = write("b.jsonl", lines({**PAIR, "label": True}, {**PAIR, "label": False}))
+    assert [one.label for one in read(read_sentences, path)[0]] == ["1", "0"]
+
+
 def test_stsb_is_read_without_a_header(write: Write, read: Read) -> None:
     path = write("sts.csv", '"A plane, taking off.",An air plane.,5.0\nA man.,A cat.,0.25\n')
     columns = {"texts": (0, 1), "label": 2}

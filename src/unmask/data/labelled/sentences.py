@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ _POSITIVES = ("positive", "pos", "answer", "passage", "document", "sent1")
 _NEGATIVE = re.compile(r"(?:negative|neg|hard_neg)s?[ _]?(\d*)")
 _ALONE = ("text", "sentence", "sentence1", "content", "anchor")
 _SCORES = ("scores", "margin", "embedding", *columns.LABELS)
+_TRUTH = {"true": "1", "false": "0"}
+"""Of pairs that are alike or not, whatever a file calls it."""
+_NO_LIST = "label is no list of numbers"
 _NEEDED = 2
 """Columns, an anchor's and a positive's, of which no list may be empty; one of negatives may."""
 
@@ -157,14 +161,23 @@ def _example(
 
 
 def _label(value: Any, labels: LabelReader) -> str | float | tuple[float, ...]:
+    if isinstance(value, str) and value.lstrip().startswith("["):  # a list in CSV
+        value = _listed(value)
     if not isinstance(value, list | tuple):
         read = labels.read([value])
         assert isinstance(read, str | float), "one value is one label"
-        return read
+        return _TRUTH.get(read, read) if isinstance(read, str) else read
     try:
         numbers = tuple(float(one) for one in value)
     except (TypeError, ValueError, OverflowError):
         numbers = ()
     if not numbers or not all(map(math.isfinite, numbers)):
-        raise Fault("label is no list of numbers", str(value)[:60])
+        raise Fault(_NO_LIST, str(value)[:60])
     return numbers
+
+
+def _listed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Fault(_NO_LIST, f"{error}") from None

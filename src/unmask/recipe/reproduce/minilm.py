@@ -14,6 +14,7 @@ from unmask import __version__
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.config import Columns, LabelledConfig
+from unmask.errors import DataError
 from unmask.recipe.assess_sentences import assess_pairs, assess_retrieval
 from unmask.recipe.assessment import Assessment
 from unmask.recipe.config import EvaluateRetrieval
@@ -82,7 +83,7 @@ def reproduce_minilm(
 
     Raises:
         UsageError: No data, or no model.
-        DataError: A test set that cannot be read.
+        DataError: None of the test sets is there, or one that cannot be read.
     """
     say = say or on_stderr
     source, folder = data_folder(data), model_folder(model, ())
@@ -103,6 +104,8 @@ def reproduce_minilm(
                 "published": one.published,
             }
         )
+    if not rows:
+        raise DataError(f"{source}: holds none of the test sets; see above for what is missing.")
     document = {
         "table": TABLE,
         "model": "all-MiniLM-L6-v2" if model is None else Path(model).name,
@@ -124,7 +127,7 @@ def _markdown(document: dict[str, Any]) -> str:
         f"`unmask reproduce {TABLE}`, unmask {versions['unmask']}, torch {versions['torch']}, "
         "fp32. Intervals: 95 %, bootstrap over pairs or queries.",
         "",
-        "| measure | found | 95 % interval | published |",
+        "| measure | found | 95 % interval | published of all-MiniLM-L6-v2 |",
         "| --- | --- | --- | --- |",
     ]
     for row in document["rows"]:
