@@ -32,6 +32,9 @@ from unmask.train.layers import freeze, reinitialise_top
 
 logger = logging.getLogger(__name__)
 
+_KEPT_BYTES = 4 * 2**30
+"""Of activations, see `kept_tokens`."""
+
 
 def load(model: Path | str) -> Bundle:
     """The pretrained model, with a tokenizer.
@@ -156,6 +159,8 @@ def resolved(recipe: Finetune, config: EncoderConfig, num_windows: int) -> Finet
         update["evaluate_every"] = max(1, math.ceil(steps_per_epoch / given.evaluations_per_epoch))
     if "save_every" not in given.model_fields_set:
         update["save_every"] = min(given.save_every, math.ceil(steps_per_epoch))
+    if recipe.task == "embedding" and "micro_batch_tokens" not in given.model_fields_set:
+        update["micro_batch_tokens"] = kept_tokens(config)
     optim = recipe.optim
     if "learning_rate" not in optim.model_fields_set:
         optim = optim.model_copy(update={"learning_rate": default_rate(config)})
@@ -178,6 +183,17 @@ def introduction(
         f"{recipe.train.batch_size} at {rate:g}; {here.device}, "
         f"{here.size} process(es), {torch.get_num_threads()} thread(s)"
     )
+
+
+def kept_tokens(config: EncoderConfig) -> int:
+    """About how many tokens' activations take 4 GB in fp32.
+
+    A loss over a batch's embeddings needs a second forward of each micro-batch as soon as there are
+    several, so that they are cut later than elsewhere. Counted is what each product of a block
+    takes and gives, and half of it again for dropout, norms and activations.
+    """
+    values = config.num_hidden_layers * (8 * config.hidden_size + 2 * config.intermediate_size)
+    return max(1, _KEPT_BYTES // (6 * values))
 
 
 def default_rate(config: EncoderConfig) -> float:

@@ -102,6 +102,10 @@ class FinetuningConfig(TrainConfig):
     keep_finished: bool = False
     """Keeps checkpoints and best weights when the model is there, too. They serve resuming alone,
     and take several times the model's room."""
+    micro_batch_tokens: int = Field(default=2048, ge=1)
+    """Most tokens of one forward and backward; for sentence embeddings, without it, as many as take
+    about 4 GB, because more of them are computed twice (GradCache). It changes memory, and the
+    gradient only where dropout draws other masks for it."""
     epochs: float = Field(default=3.0, gt=0.0)
     """Budget in passes over the training examples, unless `steps` or `minutes` is set."""
     evaluations_per_epoch: float = Field(default=1.0, gt=0.0)
