@@ -3,10 +3,10 @@
 Encoding: 2,000 texts of mixed length (sentences of STS-B, abstracts of SciFact) by all-MiniLM-L6-v2
 in fp32, tokenizing included; theirs is `SentenceTransformer.encode` with its own batches of 32.
 
-Training: steps of multiple negatives ranking by all-MiniLM-L6-v2, 64 pairs, dropout 0.1, fused AdamW:
-neighbouring paragraphs of novels, whose lengths vary (up to 256 tokens), and titles with abstracts
-of SciFact, nearly all of which are cut at 128. Theirs is the loss in the loop of its Trainer, batches
-padded to their longest by its collator; ours is the training loop's own step.
+Training: steps of multiple negatives ranking by all-MiniLM-L6-v2, 64 pairs, dropout 0.1, fused
+AdamW: neighbouring paragraphs of novels, whose lengths vary (up to 256 tokens), and titles with
+abstracts of SciFact, nearly all of which are cut at 128. Theirs is the loss in the loop of its
+Trainer, batches padded to their longest by its collator; ours is the training loop's own step.
 
 Large batches: one step of 1,024 pairs with a pretraining preset's mini encoder, in chunks; theirs
 is CachedMultipleNegativesRankingLoss with mini-batches of 32. Time, peak memory above what the

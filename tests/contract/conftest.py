@@ -325,7 +325,7 @@ CASES: dict[str, Case] = {
     ),
     "questions": Case("qa", {}, _questions, _spans, bf16_tolerance=_OF_TOKENS),
     "choices": Case("multiple-choice", {}, _choices, _chosen),
-    "relevant": Case("reranking", {}, _ranked((0.0, 1.0)), _graded),
+    "relevant": Case("reranking", {"loss": "binary-cross-entropy"}, _ranked((0.0, 1.0)), _graded),
     "relevant-by-the-mean": Case(
         "reranking",
         {"pooling": "mean", "loss": "binary-cross-entropy", "positive_weight": 3.0},

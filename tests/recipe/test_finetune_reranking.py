@@ -121,7 +121,6 @@ def test_a_model_learns_from_files_of_every_form(
     engine = unmask.load(outcome.folder)
     ranked = engine.rank("film 3 to see", ["the film 1 was dull", "the film 2 was good"])
     assert [one["corpus_id"] for one in ranked] == [1, 0]
-    assert all(0 < one["score"] < 1 for one in ranked)
     found = assess(engine.bundle, test, LabelledConfig())
     assert found.scores["ndcg@10"] == 1.0
 
@@ -167,7 +166,8 @@ def test_the_baselines_and_the_card_stand_beside(
     write: Callable[..., Path], pretrained: Path, tmp_path: Path
 ) -> None:
     train = write("train", lists(30))
-    settings = recipe(baselines=True, pictures=True, settings={"max_length": 32})
+    own = {"max_length": 32, "loss": "binary-cross-entropy"}
+    settings = recipe(baselines=True, pictures=True, settings=own)
     said: list[str] = []
     outcome = go(train, pretrained, tmp_path / "run", settings, say=said.append)
     assert list(outcome.baselines) == ["bm25", "order given"]

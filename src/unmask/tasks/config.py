@@ -220,8 +220,9 @@ class RerankingConfig(LengthConfig):
     loss: RankingLoss = "auto"
     """What a score learns: each pair by itself, whether it is relevant (binary-cross-entropy, for
     grades in 0..1) or its grade (mean-squared-error); or the order of a query's documents, by pairs
-    of them (ranknet, lambda) or all at once (listnet, listmle). auto takes binary-cross-entropy for
-    grades in 0..1, lambda for other whole grades from 0 on, else mean-squared-error."""
+    of them (ranknet, lambda) or all at once (listnet, listmle). auto takes lambda for whole grades
+    from 0 on where most queries have documents of several; else binary-cross-entropy for grades in
+    0..1, and mean-squared-error for others."""
     positive_weight: float = Field(default=1.0, gt=0.0)
     """How often a pair of grade 1 counts in the binary cross-entropy; the number of other pairs for
     each of them makes up for their being rare."""

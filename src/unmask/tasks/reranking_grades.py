@@ -46,10 +46,11 @@ def has_order(grades: Floats) -> bool:
 def fitting_loss(graded: Sequence[Floats]) -> RankingLoss:
     """The loss for such grades, see `RerankingConfig.loss`."""
     every = np.concatenate(graded)
-    if every.min() >= 0 and every.max() <= 1:
-        return "binary-cross-entropy"
     are_levels = (every == np.round(every)).all() and 0 <= every.min() <= every.max() <= _MOST_GAIN
-    return "lambda" if are_levels and any(map(has_order, graded)) else "mean-squared-error"
+    if are_levels and 2 * sum(map(has_order, graded)) >= len(graded):
+        return "lambda"
+    is_share = every.min() >= 0 and every.max() <= 1
+    return "binary-cross-entropy" if is_share else "mean-squared-error"
 
 
 def require_grades(loss: RankingLoss, examples: Sequence[RankedExample]) -> None:
