@@ -255,7 +255,7 @@ def test_a_model_that_gives_pairs_a_number_can_rank() -> None:
 
 
 def test_the_mean_is_read_over_every_token(tokenizer: Tokenizer) -> None:
-    task = begin(BINARY, pooling="mean")
+    task = begin(BINARY, pooling="mean", loss="binary-cross-entropy")
     windows = task.training_windows([BINARY], tokenizer, LONGEST)
     batch = WindowSource(windows).batch(np.arange(3), np.zeros(3, np.int64))
     assert task.rows(batch) is None

@@ -113,3 +113,25 @@ def test_a_step_of_every_family_is_that_of_dense_gradients(family: FamilyName) -
         after.append(weights(model))
     for name, expected in after[0].items():
         torch.testing.assert_close(after[1][name], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_gradient_never_holds_many_more_rows_than_the_table() -> None:
+    config = CONFIGS["bert"].model_validate(
+        {"vocab_size": 9, "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1,
+         "intermediate_size": 4}
+    )  # fmt: skip
+    model = assemble(config, ())
+    table = model.encoder.get_submodule("embedding.tokens").weight
+    assert isinstance(table, nn.Parameter)
+    tokens = [1, 2, 3, 4, 5, 1, 2]
+    model.encoder(pack([tokens])).sum().backward()
+    assert table.grad is not None
+    expected = 20 * table.grad
+    table.grad = None
+    look_up_sparsely(model)
+
+    for _ in range(20):
+        model.encoder(pack([tokens])).sum().backward()
+
+    assert table.grad._nnz() <= len(table) + len(tokens)
+    torch.testing.assert_close(table.grad.to_dense(), expected)

@@ -224,8 +224,7 @@ class RerankingConfig(LengthConfig):
     from 0 on where most queries have documents of several; else binary-cross-entropy for grades in
     0..1, and mean-squared-error for others."""
     positive_weight: float = Field(default=1.0, gt=0.0)
-    """How often a pair of grade 1 counts in the binary cross-entropy; the number of other pairs for
-    each of them makes up for their being rare."""
+    """How often a pair of grade 1 counts in the binary cross-entropy, to make up for being rare."""
     weighting: Literal["ndcg-loss2++", "ndcg-loss2", "lambdarank"] = "ndcg-loss2++"
     """What two documents in the wrong order cost in the lambda loss: all bound nDCG, of which
     ndcg-loss2++ is the tightest (Wang et al. 2018, "The LambdaLoss Framework for Ranking Metric
@@ -243,12 +242,9 @@ class RerankingConfig(LengthConfig):
     @model_validator(mode="after")
     def _nothing_without_effect(self) -> Self:
         for name, (other, wanted) in _ONLY_WITH.items():
-            is_changed = getattr(self, name) != type(self).model_fields[name].default
-            if is_changed and getattr(self, other) != wanted:
-                raise ValueError(
-                    f"{name} has no effect with {other} {getattr(self, other)}: set {other} "
-                    f"{wanted}, or leave {name} out"
-                )
+            usual, found = type(self).model_fields[name].default, getattr(self, other)
+            if getattr(self, name) != usual and found != wanted:
+                raise ValueError(f"{name} has no effect with {other} {found}: set {other} {wanted}")
         return self
 
 

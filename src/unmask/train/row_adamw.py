@@ -25,6 +25,14 @@ def look_up_sparsely(model: Model) -> None:
     owners = [m for m in model.modules() for p in m.parameters(recurse=False) if p is tokens.weight]
     if len(owners) == 1:
         tokens.sparse = True
+        tokens.weight.register_post_accumulate_grad_hook(_joined)  # type: ignore[no-untyped-call]
+
+
+def _joined(table: Tensor) -> None:
+    """Adds up rows that stand in a gradient several times, once they outnumber the table's."""
+    gradient = table.grad
+    if gradient is not None and gradient.is_sparse and gradient._nnz() > len(table):
+        table.grad = gradient.coalesce()
 
 
 class RowAdamW(torch.optim.Optimizer):
