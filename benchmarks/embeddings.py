@@ -165,13 +165,13 @@ def _our_steps(
     micro_batch_tokens: int | None = None,
 ) -> Callable[[], int]:
     from unmask.checkpoint import native
-    from unmask.data.labelled.sentences import EmbeddingExample
+    from unmask.data.labelled.examples import EmbeddingExample
     from unmask.data.loader import Cursor, step_batches
     from unmask.data.planned import PlannedSource
     from unmask.nn.dropout import Dropout
     from unmask.recipe.beginning import kept_tokens
-    from unmask.tasks.config import EmbeddingConfig
     from unmask.tasks.embedding import Embedding
+    from unmask.tasks.embedding_config import EmbeddingConfig
     from unmask.tasks.sentence import HEAD, build
     from unmask.tasks.siamese import Siamese
     from unmask.tasks.task import Model

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from unmask.checkpoint.assemble import assemble
-from unmask.data.labelled.sentences import EmbeddingExample
+from unmask.data.labelled.examples import EmbeddingExample
 from unmask.data.planned import PlannedSource
 from unmask.models.config import BertConfig
 from unmask.nn.init import initialise
-from unmask.tasks.config import EmbeddingConfig
 from unmask.tasks.embedding import Embedding
+from unmask.tasks.embedding_config import EmbeddingConfig
 from unmask.tasks.sentence import HEAD, build
 from unmask.tasks.siamese import Siamese
 from unmask.text.config import TokenizerConfig

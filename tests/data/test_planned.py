@@ -13,13 +13,13 @@ from unmask.data.windows import Window
 from unmask.errors import DataError
 
 
-def group(texts: list[list[int]], weight: float = 1.0) -> Group:
+def group(texts: list[list[int]], weight: float = 1.0, *, is_distinct: bool = True) -> Group:
     """Examples whose texts are a token each."""
     size = len(texts[0])
     windows = [
         [Window(np.array([101, text, 102]), 3, group_size=size) for text in row] for row in texts
     ]
-    return Group(windows, np.array(texts), weight)
+    return Group(windows, np.array(texts), weight, is_distinct)
 
 
 @given(
@@ -46,6 +46,17 @@ def test_an_epoch_has_every_example_and_the_next_another_order() -> None:
     assert first.tolist() != second.tolist()
     assert source.ordered(0, 0).tolist() == first.tolist()
     assert source.ordered(1, 0).tolist() != first.tolist()
+
+
+def test_texts_stand_twice_in_a_batch_where_the_loss_takes_none_for_wrong() -> None:
+    texts = [[1, 10 + i] for i in range(9)]
+    with pytest.raises(DataError, match="of its 9 examples no 4 have texts of their own"):
+        PlannedSource([group(texts)], batch_size=4)
+    source = PlannedSource([group(texts, is_distinct=False)], batch_size=4)
+    assert len(source) == 8
+    assert len(set(source.ordered(0, 0).tolist())) == 8
+    with pytest.raises(DataError, match="of its 9 examples no 10 are there"):
+        PlannedSource([group(texts, is_distinct=False)], batch_size=10)
 
 
 def test_batches_are_of_one_data_set_and_as_many_as_the_weights_say() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 import unmask
 from unmask.errors import DataError, UsageError
 from unmask.infer.engine import Engine, load
+from unmask.infer.sentence_engine import EncodeArguments, SentenceEngine
 
 from .conftest import SENTENCES
 
@@ -134,3 +136,8 @@ def test_an_embedder_is_known_by_its_hash(folder: Path, engine: Engine) -> None:
     with torch.no_grad():
         next(other.bundle.model.encoder.parameters()).add_(1e-3)
     assert other.embedder().sha256 != embedder.sha256
+
+
+def test_what_is_passed_on_is_what_encode_takes() -> None:
+    taken = list(inspect.signature(SentenceEngine.encode).parameters)
+    assert taken[2:] == list(EncodeArguments.__annotations__)

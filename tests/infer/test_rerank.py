@@ -26,8 +26,8 @@ from unmask.infer.engine import Engine
 from unmask.models.config import CONFIGS
 from unmask.nn.init import initialise
 from unmask.tasks.classification import Classification
-from unmask.tasks.config import RerankingConfig
 from unmask.tasks.reranking import Reranking
+from unmask.tasks.reranking_config import RerankingConfig
 from unmask.text.config import TokenizerConfig
 from unmask.text.learn import train
 from unmask.text.tokenizer import Tokenizer

@@ -470,3 +470,17 @@ def test_scores_that_are_no_numbers_are_told(
     bounded = recipe(data={"labels": "number", "label_range": [0, 4]})
     with pytest.raises(DataError, match="label out of range: 5, expected 0 to 4"):
         go(write("over", scored(60)), pretrained, tmp_path / "over", bounded)
+
+
+def test_a_test_of_another_form_is_told_before_any_step(
+    write: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"judged by .*spearman_cosine, but .* chosen by mrr@10"):
+        go(
+            write("train", pairs(40)),
+            pretrained,
+            tmp_path / "run",
+            recipe(),
+            test=write("test", scored(20)),
+        )
+    assert not (tmp_path / "run" / "model").exists()

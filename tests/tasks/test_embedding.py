@@ -20,12 +20,12 @@ from sentence_transformers.sentence_transformer.evaluation import (
 from sentence_transformers.util import cos_sim
 from torch import nn
 
-from unmask.data.labelled.sentences import EmbeddingExample
+from unmask.data.labelled.examples import EmbeddingExample
 from unmask.data.planned import PlannedSource
 from unmask.errors import DataError, UsageError
 from unmask.tasks import embedding_scores
-from unmask.tasks.config import EmbeddingConfig
 from unmask.tasks.embedding import Embedding
+from unmask.tasks.embedding_config import EmbeddingConfig
 from unmask.tasks.embedding_losses.distillation import EmbeddingMSE
 from unmask.tasks.embedding_losses.matryoshka import Matryoshka
 from unmask.tasks.metrics.resampling import Bootstrap
@@ -80,7 +80,7 @@ def standing(examples: Sequence[EmbeddingExample], **settings: Any) -> Embedding
         (2, (0.25, 1.0), "cosent", "spearman_cosine"),
         (2, ("entailment", "neutral", "contradiction"), "softmax", "spearman_cosine"),
         (2, ("contradiction", "entailment"), "softmax", "cosine_ap"),
-        (2, ("same", "other"), "softmax", "mrr@10"),
+        (2, ("same", "other"), "softmax", "cosine_eta_squared"),
         (3, ((9.0, 4.0),), "kl-divergence", "mrr@10"),
         (3, ((5.0,),), "margin-mse", "mrr@10"),
         (3, ("5.5", "-1"), "margin-mse", "mrr@10"),
@@ -241,6 +241,14 @@ def test_prompts_stand_before_anchors_and_before_all_else(tokenizer: Tokenizer) 
     for window, text in zip(others, ("an old bread", "an old key"), strict=True):
         assert window.input_ids.tolist() == layout.single(tokenizer.encode(text)).tolist()
         assert window.num_first == len(window.input_ids)
+    known = SentenceConfig(prompts={"query": "she found ", "passage": "an old "})
+    gone_on = begin(examples).standing_on(known, WIDTH)
+    ((again, *rest),) = gone_on.encode(examples, tokenizer, LONGEST)
+    assert [one.input_ids.tolist() for one in (again, *rest)] == [
+        one.input_ids.tolist() for one in (first, *others)
+    ]
+    with pytest.raises(UsageError, match="include_prompt is false"):
+        begin(examples).standing_on(known.model_copy(update={"include_prompt": False}), WIDTH)
     ((bare, *_),) = standing(examples).encode(examples, tokenizer, LONGEST)
     assert bare.input_ids.tolist() == layout.single(tokenizer.encode("rain")).tolist()
 
@@ -471,6 +479,22 @@ def test_pairs_of_0_and_1_are_told_apart_as_by_sentence_transformers() -> None:
         assert found[name] == pytest.approx(expected[name], abs=1e-6)
 
 
+def test_classes_without_an_order_are_judged_by_how_far_they_stand_apart() -> None:
+    examples = labelled(2, *("same", "other", "unsure") * 4)
+    same, other, askew = ([[1.0, 0.0], then] for then in ([1.0, 0.0], [0.0, 1.0], [1.0, 1.0]))
+    rows = [np.array(one, dtype=np.float32) for one in (same, other, askew) * 4]
+    assert embedding_scores.score(examples, rows, "cosine") == {
+        "cosine_eta_squared": pytest.approx(1.0)
+    }
+    mixed = rows[1:] + rows[:1]
+    assert embedding_scores.score(examples, mixed, "cosine")["cosine_eta_squared"] == pytest.approx(
+        1.0
+    )
+    shuffled = [rows[i // 4] for i in range(12)]  # each class has one of each
+    found = embedding_scores.score(examples, shuffled, "cosine")["cosine_eta_squared"]
+    assert found < 0.1
+
+
 def test_positives_are_found_as_by_sentence_transformers() -> None:
     examples = [example(f"q{i}", f"p{i}", f"n{i % 4}", line=i) for i in range(14)]
     rows = drawn(examples)
@@ -521,8 +545,9 @@ def test_neighbours_are_those_of_the_similarity(by: Any) -> None:
         labelled(2, *(i / 12 for i in range(12))),
         labelled(2, *("01"[i % 2] for i in range(12))),
         labelled(3, *[None] * 12),
+        labelled(2, *("same", "other", "unsure") * 4),
     ],
-    ids=["scores", "classes", "positives"],
+    ids=["scores", "classes", "positives", "names"],
 )
 def test_every_score_has_an_interval_around_it(examples: list[EmbeddingExample]) -> None:
     task, rows = begin(examples), drawn(examples)

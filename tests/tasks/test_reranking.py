@@ -18,9 +18,10 @@ from unmask.data.windows import WindowSource
 from unmask.errors import DataError
 from unmask.tasks import registry, reranking_scores
 from unmask.tasks.classification import Classification
-from unmask.tasks.config import ClassificationConfig, RerankingConfig
+from unmask.tasks.config import ClassificationConfig
 from unmask.tasks.metrics.resampling import Bootstrap
 from unmask.tasks.reranking import Reranking
+from unmask.tasks.reranking_config import RerankingConfig
 from unmask.tasks.reranking_windows import kept
 from unmask.tasks.targets.number import Number
 from unmask.text.config import TokenizerConfig

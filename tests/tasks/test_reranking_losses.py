@@ -12,7 +12,7 @@ from sentence_transformers.cross_encoder import CrossEncoder
 from sentence_transformers.cross_encoder import losses as theirs
 from torch import Tensor, nn
 
-from unmask.tasks.config import RerankingConfig
+from unmask.tasks.reranking_config import RerankingConfig
 from unmask.tasks.reranking_losses import RerankingLoss, build
 
 NAN = float("nan")

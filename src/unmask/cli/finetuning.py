@@ -11,7 +11,8 @@ from cyclopts import App, Parameter
 from unmask.cli.flags import AsJson, LabelledFile, Pretrained, RecipeFile, Resume, given, resumable
 from unmask.data.labelled.config import LabelledConfig
 from unmask.recipe.config import Adaptation, Finetune, FinetuneChoices
-from unmask.tasks.config import TASK_CONFIGS, LengthConfig
+from unmask.tasks.config import TASK_CONFIGS
+from unmask.tasks.length_config import LengthConfig
 from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
 
 app = App(name="finetune", help="Trains a pretrained encoder on labelled examples.")

@@ -12,7 +12,8 @@ from unmask.cli.flags import AsJson, LabelledFile, Pretrained, RecipeFile, given
 from unmask.data.labelled.config import LabelledConfig
 from unmask.recipe.config import TrialChoices
 from unmask.recipe.tune.config import SearchSpace, Tune
-from unmask.tasks.config import TASK_CONFIGS, LengthConfig
+from unmask.tasks.config import TASK_CONFIGS
+from unmask.tasks.length_config import LengthConfig
 from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Which samples share a step, where that matters: of one data set, and no text twice."""
+"""Which samples share a step, where that matters: of one data set, and often no text twice."""
 
 from __future__ import annotations
 
@@ -31,14 +31,24 @@ class Group:
     """(S, K) numbers of the texts, equal for equal texts, over all data sets."""
     weight: float
     """Share of the batches, relative to the others'."""
+    is_distinct: bool
+    """Whether no text may stand in two examples of a batch."""
+
+    def batches(self, order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
+        """Whole batches of its examples, near the order given; the rest is left out."""
+        if self.is_distinct:
+            return without_repeats(order, self.texts, batch_size)
+        whole = len(order) // batch_size
+        return list(order[: whole * batch_size].reshape(whole, batch_size))
 
 
 class PlannedSource:
     """Examples of several data sets, in an order of which every `batch_size` are a batch.
 
-    A batch is of one data set, and no text stands in two of its examples: as in-batch negatives it
-    would be called wrong for the very anchor that it is right for. What fits into no whole batch is
-    left out of an epoch; each epoch has another order. All of it follows from seed and epoch.
+    A batch is of one data set. Where its loss takes texts of other examples for wrong answers, no
+    text stands in two examples: it would be called wrong for the very anchor that it is right for.
+    What fits into no whole batch is left out of an epoch; each epoch has another order. All of it
+    follows from seed and epoch.
     """
 
     def __init__(self, groups: Sequence[Group], batch_size: int) -> None:
@@ -84,7 +94,7 @@ class PlannedSource:
         first = epoch * _MOST_PASSES
         for passed in range(first, first + _MOST_PASSES):
             order = Permutation(size, seed + _APART * number, passed)(np.arange(size))
-            for batch in without_repeats(order, group.texts, self._batch_size):
+            for batch in group.batches(order, self._batch_size):
                 yield batch + self._firsts[number]
 
 
@@ -123,12 +133,12 @@ def _shares(groups: Sequence[Group], batch_size: int) -> list[int]:
     holds = []
     for number, group in enumerate(groups):
         order = np.arange(len(group.windows))
-        whole = len(without_repeats(order, group.texts, batch_size))
+        whole = len(group.batches(order, batch_size))
         if not whole:
             raise DataError(
-                f"data set {number + 1}: of its {len(group.windows)} examples no {batch_size} have "
-                "texts of their own, which a batch needs; give more, or set a smaller "
-                "--train.batch-size."
+                f"data set {number + 1}: of its {len(group.windows)} examples no {batch_size} "
+                + ("have texts of their own, which" if group.is_distinct else "are there, as")
+                + " a batch needs; give more, or set a smaller --train.batch-size."
             )
         holds.append(whole)
     weights = np.array([group.weight for group in groups], dtype=np.float64)

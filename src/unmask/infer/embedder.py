@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from unmask.infer.encode import Encoder, Told
 from unmask.tasks.sentence import HEAD
-
-DOCUMENT_PROMPTS = ("document", "passage", "corpus")
-"""Names under which models keep the prompt of documents, the first that is there wins."""
+from unmask.tasks.sentence_config import DOCUMENT_PROMPTS, QUERY_PROMPTS
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,12 @@ class Embedder:
         """Tokens of a document's text that fit, special ones and the prompt not counted."""
         bundle = self.encoder.bundle
         tokenizer = bundle.require_tokenizer()
-        before = len(tokenizer.encode(self._prompt(DOCUMENT_PROMPTS)))
+        before = len(tokenizer.encode(self.encoder.config.prompt_for(DOCUMENT_PROMPTS)))
         return bundle.max_length - tokenizer.layout.single_cost - before
 
     def encode_query(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D), with the prompt of queries where the model has one."""
-        return self._encoded(texts, ("query",))
+        return self._encoded(texts, QUERY_PROMPTS)
 
     def encode_document(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D), with the prompt of documents where the model has one."""
@@ -69,8 +67,4 @@ class Embedder:
         return np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
 
     def _encoded(self, texts: Sequence[str], names: tuple[str, ...]) -> NDArray[np.float32]:
-        return self.encoder.vectors(texts, self._prompt(names), told=self.told)
-
-    def _prompt(self, names: tuple[str, ...]) -> str:
-        name = next((name for name in names if name in self.encoder.config.prompts), None)
-        return self.encoder.prompt(None, name)
+        return self.encoder.vectors(texts, self.encoder.config.prompt_for(names), told=self.told)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unmask.infer.embedder import DOCUMENT_PROMPTS
 from unmask.infer.encode import BATCH_SIZE
 from unmask.infer.engine import Engine
 from unmask.infer.similarity import Vectors
+from unmask.tasks.sentence_config import DOCUMENT_PROMPTS
 
 _QUERY = "query"
 

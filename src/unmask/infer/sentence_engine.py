@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from unmask.checkpoint.bundle import Bundle
-from unmask.infer.embedder import DOCUMENT_PROMPTS, Embedder
+from unmask.infer.embedder import Embedder
 from unmask.infer.encode import BATCH_SIZE, Encoder
 from unmask.infer.progress import telling
 from unmask.infer.quantise import VectorPrecision, quantised
 from unmask.infer.similarity import Vectors, similarity, similarity_pairwise
-from unmask.tasks.sentence_config import Similarity
+from unmask.tasks.sentence_config import DOCUMENT_PROMPTS, QUERY_PROMPTS, Similarity
 
 Texts = list[str] | tuple[str, ...]
 """Many texts; not any sequence of strings, because one string is that too."""
 OutputValue = Literal["sentence_embedding", "token_embeddings"]
+
+
+class EncodeArguments(TypedDict, total=False):
+    """What `SentenceEngine.encode` takes beside the texts."""
+
+    prompt_name: str | None
+    prompt: str | None
+    batch_size: int
+    show_progress_bar: bool
+    output_value: OutputValue
+    precision: VectorPrecision
+    convert_to_numpy: bool
+    convert_to_tensor: bool
+    normalize_embeddings: bool
+    truncate_dim: int | None
+    pooling: str | None
 
 
 class SentenceEngine:
@@ -74,15 +90,15 @@ class SentenceEngine:
             return tensor if convert_to_tensor or isinstance(inputs, str) else list(tensor)
         return made
 
-    def encode_query(self, inputs: str | Texts, **given: Any) -> Any:
+    def encode_query(self, inputs: str | Texts, **given: Unpack[EncodeArguments]) -> Any:
         """As `encode`, with the model's prompt for queries where it has one."""
-        return self.encode(inputs, **self._prompted(given, ("query",)))
+        return self.encode(inputs, **self._prompted(given, QUERY_PROMPTS))
 
-    def encode_document(self, inputs: str | Texts, **given: Any) -> Any:
+    def encode_document(self, inputs: str | Texts, **given: Unpack[EncodeArguments]) -> Any:
         """As `encode`, with the model's prompt for documents where it has one."""
         return self.encode(inputs, **self._prompted(given, DOCUMENT_PROMPTS))
 
-    def _prompted(self, given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    def _prompted(self, given: EncodeArguments, names: tuple[str, ...]) -> EncodeArguments:
         if given.get("prompt") is None and given.get("prompt_name") is None:
             found = next((name for name in names if name in self.prompts), None)
             return {**given, "prompt_name": found}

@@ -22,7 +22,9 @@ from unmask.data.randomness import Permutation
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError, UsageError
 from unmask.recipe.together import REJECTS
-from unmask.tasks.config import ClassificationConfig, EmbeddingConfig, LengthConfig
+from unmask.tasks.config import ClassificationConfig
+from unmask.tasks.embedding_config import EmbeddingConfig
+from unmask.tasks.length_config import LengthConfig
 from unmask.tasks.registry import TASKS
 
 SPLIT_SEED = 20181011

@@ -13,7 +13,7 @@ from unmask.checkpoint.runs import checkpoints
 from unmask.data.loader import Source
 from unmask.data.planned import PlannedSource
 from unmask.data.windows import WindowSource
-from unmask.errors import UsageError
+from unmask.errors import DataError, UsageError
 from unmask.recipe.beginning import begin, introduction, load, resolved, segments_shared
 from unmask.recipe.config import Finetune
 from unmask.recipe.examples import Examples
@@ -79,9 +79,10 @@ def train_once(
         return task.score(examples.validation, judged(examples.validation))
 
     metric = recipe.metric or task.metric
-    for measured in filter(None, (examples.validation, tests)):
-        _require_known_labels(task, measured, tokenizer, longest)
-        _require_metric(metric, task, measured, judged)
+    for name, measured in (("validation", examples.validation), ("test", tests)):
+        if measured:
+            _require_known_labels(task, measured, tokenizer, longest)
+            _require_metric(metric, task, name, measured, judged)
     say(introduction(recipe, bundle, examples, len(source), here))
     data = TrainingData(
         sources=(source,),
@@ -184,6 +185,7 @@ def _require_known_labels(
 def _require_metric(
     metric: str,
     task: LabelledTask[Any, Any],
+    name: str,
     some: list[Any],
     judged: Callable[[list[Any]], list[Any]],
 ) -> None:
@@ -191,13 +193,19 @@ def _require_metric(
 
     Raises:
         UsageError: There is no such score, or higher is not better.
-        DataError: The examples have no labels.
+        DataError: The examples have no labels, or those to test on are of another form.
     """
     few = some[:: max(1, len(some) // _FEW)]
     there = task.score(few, judged(few))
     if metric not in there and len(few) < len(some):  # of a label that is rare, say
         there = task.score(some, judged(some))
     fitting = [name for name in there if not name.split("/")[0].endswith(_NO_QUALITY)]
+    if metric not in fitting and name == "test":  # the validation examples have it
+        raise DataError(
+            f"test: its examples are judged by {', '.join(fitting)}, but the weights are chosen by "
+            f"{metric}: name examples of the same form by --validation, or measure the model on "
+            "these afterwards (unmask evaluate)."
+        )
     if metric not in fitting:
         known = "is not better the higher it is" if metric in there else "is none of this task's"
         raise UsageError(f"metric: {metric!r} {known}; expected one of {', '.join(fitting)}.")

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from unmask.batch import Batch
-from unmask.data.labelled.sentences import EmbeddingExample
+from unmask.data.labelled.examples import EmbeddingExample
 from unmask.data.planned import Group
 from unmask.data.windows import Window
-from unmask.errors import DataError
+from unmask.errors import DataError, UsageError
 from unmask.tasks import embedding_scores
-from unmask.tasks.config import EmbeddingConfig, LossChoice
+from unmask.tasks.embedding_config import EmbeddingConfig, LossChoice
 from unmask.tasks.embedding_losses.loss import EmbeddingLoss
 from unmask.tasks.embedding_losses.registry import build as build_loss
 from unmask.tasks.embedding_sets import Learned, learned, number_of
@@ -28,7 +28,7 @@ from unmask.tasks.encoding import encode_texts
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
 from unmask.tasks.metrics.similarity import pairwise
 from unmask.tasks.sentence import HEAD, SentenceEmbedding
-from unmask.tasks.sentence_config import DenseConfig, SentenceConfig
+from unmask.tasks.sentence_config import DOCUMENT_PROMPTS, QUERY_PROMPTS, SentenceConfig
 from unmask.tasks.task import Outputs, Prediction, Term
 from unmask.text.tokenizer import Tokenizer
 
@@ -78,8 +78,17 @@ class Embedding(SentenceEmbedding):
         return replace(self, metric=embedding_scores.metric_of(validation))
 
     def standing_on(self, before: SentenceConfig | None, hidden_size: int) -> Self:
-        """The same for an encoder, whose own way of making vectors the settings may change."""
-        config = _sentence(self.settings, before, hidden_size)
+        """The same for an encoder, whose own way of making vectors the settings may change.
+
+        Raises:
+            UsageError: Its prompts are left out of pooling, which training does not do.
+        """
+        config = self.settings.sentence(before, hidden_size)
+        if config.prompts and not config.include_prompt:
+            raise UsageError(
+                "the model leaves its prompts out of pooling (include_prompt is false in "
+                "1_Pooling/config.json), which training does not do: set it to true there."
+            )
         losses = tuple(
             build_loss(one.loss, config.width(hidden_size), len(one.classes) or None)
             for one in self.sets
@@ -95,8 +104,7 @@ class Embedding(SentenceEmbedding):
         """Each text as one sequence, cut where it is longer than the model reads; no labels."""
         longest = min(longest, self.settings.max_length or longest)
         room = longest - tokenizer.layout.single_cost
-        prompts = self.settings.prompts
-        before = (prompts.get("query", ""), prompts.get("document", ""))
+        before = [self.config.prompt_for(names) for names in (QUERY_PROMPTS, DOCUMENT_PROMPTS)]
         texts = [
             before[min(place, 1)] + text
             for example in examples
@@ -132,8 +140,8 @@ class Embedding(SentenceEmbedding):
                 [numbers.setdefault(text, len(numbers)) for text in example.texts] * passes
                 for example in members
             ]
-            choices = (self.settings, *self.settings.mix)
-            found.append(Group(windows, np.asarray(texts), choices[number].weight))
+            weight = (self.settings, *self.settings.mix)[number].weight
+            found.append(Group(windows, np.asarray(texts), weight, taught.kind.uses_ids))
         return found
 
     def _labels(self, example: EmbeddingExample) -> dict[str, NDArray[np.generic]]:
@@ -231,22 +239,3 @@ def _with_labels(windows: list[Window], labels: Mapping[str, NDArray[np.generic]
         replace(one, labels=none if number else labels, group_size=size)
         for number, one in enumerate(windows)
     ]
-
-
-def _sentence(
-    settings: EmbeddingConfig, before: SentenceConfig | None, hidden_size: int
-) -> SentenceConfig:
-    """How vectors are made: as the model does, but for what the settings say."""
-    usual = before or SentenceConfig()
-    pooling = settings.pooling or usual.pooling
-    layers: list[Any] = [layer for layer in usual.layers if layer != "normalize"]
-    if settings.dense is not None or pooling != usual.pooling:
-        layers = []
-    if settings.dense is not None:
-        pooled = hidden_size * len(pooling)
-        layers.append(DenseConfig(in_features=pooled, out_features=settings.dense))
-    if settings.normalize if settings.normalize is not None else usual.is_normalised:
-        layers.append("normalize")
-    prompts = {**usual.prompts, **settings.prompts}
-    changed = {"pooling": pooling, "layers": layers, "prompts": prompts}
-    return SentenceConfig.model_validate({**usual.model_dump(), **changed})

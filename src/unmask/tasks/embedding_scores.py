@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.data.labelled.sentences import EmbeddingExample
+from unmask.data.labelled.examples import EmbeddingExample
 from unmask.errors import DataError, UsageError
-from unmask.tasks.metrics import pair_classification, retrieval, similarity
+from unmask.tasks.metrics import pair_classification, retrieval, separation, similarity
 from unmask.tasks.metrics.exact import Nearest, as_run, nearest
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
 from unmask.tasks.sentence_config import Similarity
@@ -25,16 +25,20 @@ _ORDER = {"contradiction": 0.0, "neutral": 0.5, "entailment": 1.0}
 
 def metric_of(examples: Sequence[EmbeddingExample], by: Similarity = "cosine") -> str:
     """The score by which the best weights are chosen, higher is better."""
-    kinds = {"scores": f"spearman_{by}", "classes": f"{by}_ap", "positives": "mrr@10"}
-    return kinds[_kind(examples)]
+    return {
+        "scores": f"spearman_{by}",
+        "classes": f"{by}_ap",
+        "names": f"{by}_{separation.NAME}",
+        "positives": "mrr@10",
+    }[_kind(examples)]
 
 
 def score(
     examples: Sequence[EmbeddingExample], vectors: Sequence[Vectors], by: Similarity
 ) -> dict[str, float]:
-    """Of pairs with scores how similarities follow them; with 0 and 1 how they tell them apart;
-    without labels how often an anchor finds its positive among all texts. Beside a teacher's
-    vectors, how similarities of one example and the next follow the teacher's.
+    """Of pairs with scores how similarities follow them; with 0 and 1 how they tell them apart, and
+    other classes likewise; without labels how often an anchor finds its positive among all texts.
+    Beside a teacher's vectors, how similarities of one example and the next follow the teacher's.
 
     Raises:
         DataError: Single texts, of which nothing can be told.
@@ -44,6 +48,8 @@ def score(
         qrels, run = _retrieved(examples, vectors, by)
         found = retrieval.scores(qrels, run, _CUTOFFS, convention="sentence-transformers")
         return {name: value for name, value in found.items() if "@" in name}
+    if kind == "names":
+        return {f"{by}_{separation.NAME}": separation.score(*_named(examples, vectors, by))}
     one, other, wanted = _judged(examples, vectors)
     if kind == "classes":
         return pair_classification.embedding_scores(one, other, wanted.astype(int), [by])
@@ -66,6 +72,9 @@ def intervals(
             convention="sentence-transformers",
         )
         return {name: one for name, one in found.items() if "@" in name}
+    if kind == "names":
+        told = separation.score_intervals(*_named(examples, vectors, by), bootstrap)
+        return {f"{by}_{name}": interval for name, interval in told.items()}
     one, other, wanted = _judged(examples, vectors)
     if kind == "classes":
         told = pair_classification.score_intervals(
@@ -105,8 +114,13 @@ def _kind(examples: Sequence[EmbeddingExample]) -> str:
         return "scores"
     values = [_value(example) for example in examples]
     if not values or any(value is None for value in values):
-        return "positives"
+        return "names" if examples and all(map(_is_classed, examples)) else "positives"
     return "classes" if {value for value in values if value is not None} <= {0.0, 1.0} else "scores"
+
+
+def _is_classed(example: EmbeddingExample) -> bool:
+    """Whether it is a pair with one label."""
+    return len(example.texts) == 2 and isinstance(example.label, str | int | float)
 
 
 def _teachers(example: EmbeddingExample) -> tuple[float, ...]:
@@ -150,6 +164,15 @@ def _judged(
     stacked = np.stack(vectors)  # (B, 2, E)
     wanted = np.array([_value(example) for example in examples], dtype=np.float64)
     return stacked[:, 0], stacked[:, 1], wanted
+
+
+def _named(
+    examples: Sequence[EmbeddingExample], vectors: Sequence[Vectors], by: Similarity
+) -> tuple[list[str], Floats]:
+    """(B,) the classes of pairs, and how alike the two vectors of each are."""
+    stacked = np.stack(vectors)  # (B, 2, E)
+    alike = similarity.pairwise(stacked[:, 0], stacked[:, 1], by)
+    return [str(example.label) for example in examples], alike
 
 
 def _retrieved(

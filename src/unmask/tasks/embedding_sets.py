@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unmask.data.labelled.sentences import EmbeddingExample
+from unmask.data.labelled.examples import EmbeddingExample
 from unmask.errors import DataError
-from unmask.tasks.config import LossChoice
+from unmask.tasks.embedding_config import LossChoice
 from unmask.tasks.embedding_losses.config import LOSS_CONFIGS, EmbeddingLossConfig
 from unmask.tasks.embedding_losses.loss import EmbeddingLoss
 from unmask.tasks.embedding_losses.registry import LOSSES

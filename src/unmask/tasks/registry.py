@@ -16,17 +16,17 @@ from unmask.errors import DataError
 from unmask.tasks.classification import Classification
 from unmask.tasks.config import (
     ClassificationConfig,
-    EmbeddingConfig,
     MultipleChoiceConfig,
     QuestionAnsweringConfig,
-    RerankingConfig,
     TaggingConfig,
 )
 from unmask.tasks.embedding import Embedding
+from unmask.tasks.embedding_config import EmbeddingConfig
 from unmask.tasks.multiple_choice import MultipleChoice
 from unmask.tasks.pretraining import NAMES, restored
 from unmask.tasks.qa import QuestionAnswering
 from unmask.tasks.reranking import Reranking
+from unmask.tasks.reranking_config import RerankingConfig
 from unmask.tasks.tagging import Tagging
 from unmask.tasks.targets.number import Number
 from unmask.tasks.task import LabelledTask, Task

@@ -19,10 +19,10 @@ from unmask.data.windows import Window
 from unmask.errors import DataError
 from unmask.nn import pooling
 from unmask.tasks import reranking_losses, reranking_scores
-from unmask.tasks.config import RerankingConfig
 from unmask.tasks.encoding import encode_texts
 from unmask.tasks.losses import widened
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
+from unmask.tasks.reranking_config import RerankingConfig
 from unmask.tasks.reranking_grades import fitting_loss, grades_of, has_order, require_grades
 from unmask.tasks.reranking_losses import RerankingLoss
 from unmask.tasks.reranking_windows import TERM, beside, best, covering

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unmask.data.labelled.examples import RankedExample
 from unmask.errors import DataError
-from unmask.tasks.config import RankingLoss
+from unmask.tasks.reranking_config import RankingLoss
 
 Floats = NDArray[np.floating[Any]]
 _MOST_GAIN = 30.0

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unmask.tasks.config import RerankingConfig
 from unmask.tasks.losses import widened
+from unmask.tasks.reranking_config import RerankingConfig
 
 _NDCG_SHARE = 10.0
 """How much the tighter bound weighs beside LambdaRank's (Wang et al. 2018, NDCG-Loss2++)."""

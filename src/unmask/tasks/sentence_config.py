@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -11,6 +12,9 @@ PoolingMode = Literal["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmea
 """In sentence-transformers' spelling."""
 Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
 """How two vectors are compared; distances count negatively, so that more is nearer."""
+QUERY_PROMPTS = ("query",)
+DOCUMENT_PROMPTS = ("document", "passage", "corpus")
+"""Names of the prompts before what is asked and what is found; the first there is counts."""
 DenseActivation = Literal["identity", "tanh", "gelu", "relu", "sigmoid"]
 
 
@@ -53,6 +57,11 @@ class SentenceConfig(BaseModel):
         """Dimensions of a vector before it is truncated."""
         dense = [layer for layer in self.layers if isinstance(layer, DenseConfig)]
         return dense[-1].out_features if dense else hidden_size * len(self.pooling)
+
+    def prompt_for(self, names: Sequence[str]) -> str:
+        """The text of the first of these prompts that the model has, else its usual one, if any."""
+        usual = () if self.default_prompt_name is None else (self.default_prompt_name,)
+        return next((self.prompts[name] for name in (*names, *usual) if name in self.prompts), "")
 
     @property
     def is_normalised(self) -> bool:

@@ -20,7 +20,7 @@ def look_up_sparsely(model: Model) -> None:
     some families read all of theirs.
     """
     tokens = model.encoder.get_submodule("embedding.tokens")
-    if not isinstance(tokens, nn.Embedding):
+    if not isinstance(tokens, nn.Embedding) or not tokens.weight.requires_grad:
         return
     owners = [m for m in model.modules() for p in m.parameters(recurse=False) if p is tokens.weight]
     if len(owners) == 1:

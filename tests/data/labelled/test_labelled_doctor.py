@@ -16,6 +16,7 @@ from unmask.data.labelled.doctor import examine, examine_reading
 from unmask.data.labelled.examples import (
     Answer,
     ChoiceExample,
+    EmbeddingExample,
     Example,
     QuestionExample,
     TaggedExample,
@@ -179,6 +180,35 @@ def test_blank_texts_are_named() -> None:
         "error",
         "train: 1 examples have a blank text, first x.tsv:7",
     )
+
+
+def together(number: int, *texts: str, label: Any = None) -> EmbeddingExample:
+    return EmbeddingExample(str(number), texts, label, f"x.jsonl:{number}")
+
+
+def test_texts_that_belong_together_are_examined(tokenizer: Tokenizer) -> None:
+    pairs = [
+        together(i, f"the cat {LETTERS[i // 5]} {LETTERS[i % 5]}", "the cat") for i in range(30)
+    ]
+    assert [one.severity for one in examine(pairs, {}, tokenizer, 64)] == ["note"]
+    assert "none is cut" in examine(pairs, {}, tokenizer, 64)[0].why
+    long = [*pairs, together(30, "the cat", "cat " * 40, " ")]
+    found = examine(long, {"test": pairs[:3]}, tokenizer, 24)
+    assert about(found, "blank text").severity == "error"
+    assert "the longest has 42" in about(found, "longer than").what  # of the longest text alone
+    about(found, "test: 3 of 3 examples (100.0%) stand in train too")
+
+
+def test_scores_of_equal_texts_may_differ_a_little() -> None:
+    scored = [together(i, f"cat {i}", "dog", label=str(i % 50 / 10)) for i in range(50)]
+    near = together(50, "cat 49", "dog", label="4.8")
+    far = together(51, "cat 49", "dog", label="1.2")
+    said = about(examine([*scored, near, far], {}), "another label").what
+    assert said.startswith("train: 1 examples")
+    classes = [together(i, f"cat {i}", "dog", label="01"[i % 2]) for i in range(30)]
+    assert "2 classes" in examine(classes, {})[0].what
+    only = examine([together(i, f"cat {i}", "dog", label="1") for i in range(30)], {})
+    assert about(only, "only one class").severity == "error"
 
 
 def test_texts_longer_than_the_model_reads(tokenizer: Tokenizer) -> None:

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from unmask.data.labelled.config import LabelledConfig
-from unmask.data.labelled.examples import TextExample
+from unmask.data.labelled.examples import EmbeddingExample, TextExample
 from unmask.data.labelled.objects import sentences_of
 from unmask.data.labelled.reading import read_sentences
-from unmask.data.labelled.sentences import EmbeddingExample
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError, UsageError
 from unmask.infer.vector_files import write_vectors

@@ -12,8 +12,8 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.examples import RankedExample
 from unmask.recipe.baselines.ranked import bm25
 from unmask.recipe.baselines.scores import baselines
-from unmask.tasks.config import RerankingConfig
 from unmask.tasks.reranking import Reranking
+from unmask.tasks.reranking_config import RerankingConfig
 
 DOCUMENTS = (
     "the film was good good good",

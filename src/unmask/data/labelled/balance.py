@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from unmask.data.finding import Finding
 from unmask.data.labelled.examples import (
     ChoiceExample,
+    EmbeddingExample,
     Example,
     QuestionExample,
     RankedExample,
@@ -50,7 +51,23 @@ def class_counts(examples: Sequence[Example]) -> Counter[str]:
             counts.update(example.label)
         elif isinstance(example, TaggedExample) and example.tags is not None:
             counts.update(example.tags)
+    counts.update(
+        example.label
+        for example in examples
+        if isinstance(example, EmbeddingExample)
+        and isinstance(example.label, str)
+        and score_of(example.label) is None
+    )
     return counts
+
+
+def score_of(label: str) -> float | None:
+    """A label that is a score; 0 and 1 are classes."""
+    try:
+        number = float(label)
+    except ValueError:
+        return None
+    return None if number in (0.0, 1.0) else number
 
 
 def is_labelled(example: Example) -> bool:
@@ -65,6 +82,9 @@ def is_labelled(example: Example) -> bool:
 
 
 def _about_missing(train: Sequence[Example]) -> Iterator[Finding]:
+    labelled = [example for example in train if is_labelled(example)]
+    if not labelled and isinstance(train[0], EmbeddingExample):
+        return  # texts that belong together need none
     without = [example for example in train if not is_labelled(example)]
     if without:
         yield Finding(

@@ -97,4 +97,23 @@ class RankedExample:
     """As a `TextExample`'s."""
 
 
-Example = TextExample | ChoiceExample | TaggedExample | QuestionExample | RankedExample
+@dataclass(frozen=True, slots=True)
+class EmbeddingExample:
+    """Texts whose vectors are compared, and what is known of them."""
+
+    id: str
+    texts: tuple[str, ...]
+    """An anchor, what is near it, and what is not; two texts with a label; or one."""
+    label: str | float | tuple[float, ...] | None
+    """A class, a score, a teacher's scores or vector, or None where nothing is said."""
+    place: str
+    """File and line, for messages."""
+    group: str | None = None
+    """As a `TextExample`'s."""
+    data_set: int = 0
+    """Which of the data sets that are mixed it comes from."""
+
+
+Example = (
+    TextExample | ChoiceExample | TaggedExample | QuestionExample | EmbeddingExample | RankedExample
+)

@@ -14,13 +14,13 @@ from unmask.data.labelled import choices, ranked, sentences, squad, texts, words
 from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.examples import (
     ChoiceExample,
+    EmbeddingExample,
     QuestionExample,
     RankedExample,
     TaggedExample,
     TextExample,
 )
 from unmask.data.labelled.reading import checked
-from unmask.data.labelled.sentences import EmbeddingExample
 from unmask.data.labelled.tables import Table, of_objects
 from unmask.data.rejects import Rejects
 from unmask.data.sources import Source

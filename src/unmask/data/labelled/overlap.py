@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from unmask.data.finding import Finding
-from unmask.data.labelled.balance import Splits
+from unmask.data.labelled.balance import Splits, score_of
 from unmask.data.labelled.examples import (
     ChoiceExample,
+    EmbeddingExample,
     Example,
     QuestionExample,
     RankedExample,
@@ -46,6 +47,8 @@ def content(example: Example) -> int:
         return hash((_normal(example.question), example.context))
     if isinstance(example, RankedExample):
         return hash(_normal(example.query))
+    if isinstance(example, EmbeddingExample):
+        return hash(tuple(map(_normal, example.texts)))
     if isinstance(example, ChoiceExample):
         return hash((_normal(example.text), *map(_normal, example.choices)))
     if isinstance(example, TextExample) and example.text_pair is not None:
@@ -58,7 +61,7 @@ def _normal(text: str) -> str:
 
 
 def _about_blank(name: str, examples: Sequence[Example]) -> Iterator[Finding]:
-    blank = [example for example in examples if any(not part.strip() for part in parts(example))]
+    blank = [example for example in examples if any(not text.strip() for text in _texts(example))]
     if blank:
         yield Finding(
             "error" if name == "train" else "warning",
@@ -69,7 +72,11 @@ def _about_blank(name: str, examples: Sequence[Example]) -> Iterator[Finding]:
 
 
 def parts(example: Example) -> tuple[str, ...]:
-    """The texts that a model reads together; of several choices or documents the longest."""
+    """The texts that a model reads together; of several choices or documents the longest, and of
+    those that it reads one by one.
+    """
+    if isinstance(example, EmbeddingExample):
+        return (max(example.texts, key=len),)
     if isinstance(example, QuestionExample):
         return (example.question, example.context)
     if isinstance(example, RankedExample):
@@ -79,6 +86,10 @@ def parts(example: Example) -> tuple[str, ...]:
     if isinstance(example, TextExample) and example.text_pair is not None:
         return (example.text, example.text_pair)
     return (example.text,)
+
+
+def _texts(example: Example) -> tuple[str, ...]:
+    return example.texts if isinstance(example, EmbeddingExample) else parts(example)
 
 
 def _within(name: str, examples: Sequence[Example], known: Known) -> Iterator[Finding]:
@@ -129,7 +140,7 @@ def _across(name: str, known: Known, other: str, examples: Sequence[Example]) ->
 
 
 def _both(first: Example, second: Example) -> str:
-    text = parts(first)[0]
+    text = _texts(first)[0]
     more = "..." if len(text) > _SHOWN_CHARACTERS else ""
     return f'"{text[:_SHOWN_CHARACTERS]}{more}" at {first.place} and {second.place}'
 
@@ -142,6 +153,9 @@ def _label(example: Example) -> object:
         return None  # other documents have other grades
     if isinstance(example, ChoiceExample):
         return example.label
+    if isinstance(example, EmbeddingExample):
+        score = score_of(example.label) if isinstance(example.label, str) else None
+        return example.label if score is None else score
     if isinstance(example, TextExample):
         label = example.label
         return tuple(sorted(label)) if isinstance(label, tuple) else label

@@ -17,6 +17,7 @@ from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.delimited import open_delimited
 from unmask.data.labelled.examples import (
     ChoiceExample,
+    EmbeddingExample,
     QuestionExample,
     RankedExample,
     TaggedExample,
@@ -24,7 +25,6 @@ from unmask.data.labelled.examples import (
 )
 from unmask.data.labelled.files import LabelledFile, find
 from unmask.data.labelled.parquet import open_parquet
-from unmask.data.labelled.sentences import EmbeddingExample
 from unmask.data.labelled.tables import Table, broken, empty, open_json
 from unmask.data.labelled.words import TAGS, WORDS
 from unmask.data.labelled.words import from_table as words_of

@@ -12,6 +12,7 @@ from typing import Any
 from unmask.data.jsonl import check_text
 from unmask.data.labelled import columns
 from unmask.data.labelled.config import LabelledConfig
+from unmask.data.labelled.examples import EmbeddingExample
 from unmask.data.labelled.labels import Fault, LabelReader, NoLabel
 from unmask.data.labelled.tables import Table, Values
 from unmask.data.labelled.texts import LEFT_OUT, Ids, excerpt, group_of, required_text
@@ -28,23 +29,6 @@ _TRUTH = {"true": "1", "false": "0"}
 _NO_LIST = "label is no list of numbers"
 _NEEDED = 2
 """Columns, an anchor's and a positive's, of which no list may be empty; one of negatives may."""
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingExample:
-    """Texts whose vectors are compared, and what is known of them."""
-
-    id: str
-    texts: tuple[str, ...]
-    """An anchor, what is near it, and what is not; two texts with a label; or one."""
-    label: str | float | tuple[float, ...] | None
-    """A class, a score, a teacher's scores or vector, or None where nothing is said."""
-    place: str
-    """File and line, for messages."""
-    group: str | None = None
-    """As a `TextExample`'s."""
-    data_set: int = 0
-    """Which of the data sets that are mixed it comes from."""
 
 
 @dataclass(frozen=True)

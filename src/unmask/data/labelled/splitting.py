@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from unmask.data.labelled.examples import (
     ChoiceExample,
+    EmbeddingExample,
     Example,
     QuestionExample,
     RankedExample,
     TaggedExample,
     TextExample,
 )
-from unmask.data.labelled.sentences import EmbeddingExample
 from unmask.data.randomness import counter_hash
 from unmask.errors import DataError, UsageError
 

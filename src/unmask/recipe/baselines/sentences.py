@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.extmath import safe_sparse_dot
 
 from unmask.checkpoint.bundle import Bundle
-from unmask.data.labelled.sentences import EmbeddingExample
+from unmask.data.labelled.examples import EmbeddingExample
 from unmask.nn.pooling import Mean
 from unmask.tasks.embedding import Embedding
 from unmask.tasks.embedding_scores import Vectors

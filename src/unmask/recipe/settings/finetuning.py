@@ -7,7 +7,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 from unmask.data.labelled.config import LabelledConfig
-from unmask.tasks.config import TASK_CONFIGS, LengthConfig, TaskName
+from unmask.tasks.config import TASK_CONFIGS, TaskName
+from unmask.tasks.length_config import LengthConfig
 from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
 
 

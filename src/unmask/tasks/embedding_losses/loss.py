@@ -41,7 +41,8 @@ class EmbeddingLoss(nn.Module, ABC):
     """How many of an example's embeddings are passes over one text, each with its own dropout; such
     a loss is given K embeddings of K / passes texts."""
     uses_ids: bool = False
-    """Whether `ids` make a difference."""
+    """Whether `ids` make a difference: the texts of other examples are wrong answers, unless they
+    are equal."""
 
     @classmethod
     def begin(cls, config: Any, _dimension: int, _num_classes: int | None, /) -> EmbeddingLoss:
