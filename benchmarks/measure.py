@@ -124,7 +124,7 @@ def machine() -> dict[str, Any]:
     """What the figures were measured on, and when."""
     from importlib.metadata import version
 
-    packages = ("torch", "transformers", "datasets", "tokenizers", "numpy")
+    packages = ("torch", "transformers", "sentence-transformers", "datasets", "tokenizers", "numpy")
     return {
         "processor": processor(),
         "cores": os.cpu_count(),

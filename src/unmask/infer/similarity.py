@@ -34,9 +34,12 @@ def similarity_pairwise(a: Vectors, b: Vectors, by: Similarity) -> Tensor:
 
 def as_matrix(vectors: Vectors) -> Tensor:
     """(N, D) float; one vector alone is a row."""
-    if isinstance(vectors, list | tuple) and vectors and isinstance(vectors[0], Tensor):
-        vectors = torch.stack(list(vectors))
-    made = vectors if isinstance(vectors, Tensor) else torch.as_tensor(np.asarray(vectors))
+    if isinstance(vectors, list | tuple):
+        is_rows = bool(vectors) and isinstance(vectors[0], Tensor)
+        rows = torch.stack(list(vectors)) if is_rows else torch.as_tensor(np.asarray(vectors))
+        made = rows if is_rows else rows.float()  # Python's numbers are doubles by chance alone
+    else:
+        made = vectors if isinstance(vectors, Tensor) else torch.as_tensor(np.asarray(vectors))
     made = made if made.is_floating_point() else made.float()
     return made[None] if made.ndim == 1 else made
 
