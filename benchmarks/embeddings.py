@@ -9,9 +9,8 @@ abstracts of SciFact, nearly all of which are cut at 128. Theirs is the loss in 
 Trainer, batches padded to their longest by its collator; ours is the training loop's own step.
 
 Large batches: one step of 1,024 pairs with a pretraining preset's mini encoder, in chunks; theirs
-is CachedMultipleNegativesRankingLoss with mini-batches of 32. Time, peak memory above what the
-process held, and the largest difference of the gradients at equal weights without dropout, as a
-share of the largest entry.
+is CachedMultipleNegativesRankingLoss with mini-batches of 32. Time, and peak memory above what the
+process held; that both have the gradient of the large batch is tests/parity/test_large_batches.py.
 
 Each side lives in a process of its own, and they take turns. A figure counts texts or pairs.
 """

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import deduplicate_page
+import embeddings_page
 import fine_tuning_page
 import material
 import measure
@@ -187,6 +189,9 @@ SECTIONS: dict[str, Callable[[Figures], str]] = {
     "equivalence": fine_tuning_page.equivalence,
     "fine_tuning": fine_tuning_page.fine_tuning,
     "fine_tuning_speed": fine_tuning_page.fine_tuning_speed,
+    "embeddings": embeddings_page.embeddings,
+    "deduplicate": deduplicate_page.deduplicate,
+    "search": embeddings_page.search,
 }
 """In the order in which they run and stand on the page; each is a script of that name."""
 

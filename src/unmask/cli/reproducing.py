@@ -24,7 +24,11 @@ Name = Literal[
     "objectives",
     "minilm",
     "sbert",
+    "scifact",
 ]
+
+SENTENCES: tuple[Name, ...] = ("minilm", "sbert", "scifact")
+"""Those about sentence encoders, which are run whole."""
 
 
 def reproduce(
@@ -50,7 +54,8 @@ def reproduce(
         weights against random ones. adaptation: the same model pretrained on a task's text first.
         objectives: what encoders are pretrained by, at an equal budget of tokens. minilm:
         all-MiniLM-L6-v2 on public test sets beside its published figures. sbert: Sentence-BERT's
-        argument, from a pretrained encoder.
+        argument, from a pretrained encoder. scifact: all-MiniLM-L6-v2 trained on SciFact with mined
+        negatives, alone and together with BM25.
     data
         Folder that holds one folder for each published data set; without it, the one that the
         environment variable UNMASK_DATA names.
@@ -70,7 +75,7 @@ def reproduce(
         if model is not None:
             raise UsageError("--model: without effect for objectives, whose arms begin afresh.")
         reports = [reproduce_objectives(output, data=data, only=only, seeds=seeds)]
-    elif table in ("minilm", "sbert"):
+    elif table in SENTENCES:
         if only:
             raise UsageError(f"--only: without effect for {table}, whose rows belong together.")
         reports = [_of_sentences(table, output, data, model, seeds)]
@@ -87,9 +92,12 @@ def _of_sentences(
 ) -> Report:
     from unmask.recipe.reproduce.minilm import reproduce_minilm
     from unmask.recipe.reproduce.sbert import reproduce_sbert
+    from unmask.recipe.reproduce.scifact import reproduce_scifact
 
     if table == "sbert":
         return reproduce_sbert(output, model=model, data=data, seeds=seeds)
+    if table == "scifact":
+        return reproduce_scifact(output, model=model, data=data, seeds=seeds)
     if seeds is not None:
         raise UsageError("--seeds: without effect for minilm, which is only measured.")
     return reproduce_minilm(output, data=data, model=model)

@@ -19,7 +19,9 @@ from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import DataError, Stopped, UsageError
 from unmask.infer.encode import Encoder
 from unmask.recipe.assess import assess
-from unmask.recipe.reproduce import sbert
+from unmask.recipe.assess_sentences import assess_retrieval
+from unmask.recipe.config import EvaluateRetrieval
+from unmask.recipe.reproduce import sbert, scifact
 from unmask.recipe.reproduce.minilm import reproduce_minilm
 from unmask.recipe.reproduce.report import Report
 from unmask.recipe.reproduce.sbert import ARMS, reproduce_sbert
@@ -63,13 +65,20 @@ def _scifact(folder: Path) -> None:
     documents = [
         {"_id": f"d{i}", "title": "a film", "text": f"it was {(*GOOD, *BAD)[i]}"} for i in range(6)
     ]
+    documents += [
+        {"_id": f"e{i}", "title": "a book", "text": f"number {i} is {(*GOOD, *BAD)[i % 6]}"}
+        for i in range(60)
+    ]
     queries = [{"_id": f"q{i}", "text": f"the {(*GOOD, *BAD)[i]} film"} for i in range(6)]
+    queries += [{"_id": f"t{i}", "text": f"book {i} {(*GOOD, *BAD)[i % 6]}"} for i in range(60)]
     for name, rows in (("corpus", documents), ("queries", queries)):
         content = "\n".join(map(json.dumps, rows))
         (folder / "scifact" / f"{name}.jsonl").write_text(content, encoding="utf-8")
     judged = "".join(f"q{i}\td{i}\t1\n" for i in range(6))
     header = "query-id\tcorpus-id\tscore\n"
     (folder / "scifact" / "qrels" / "test.tsv").write_text(header + judged, encoding="utf-8")
+    learned = "".join(f"t{i}\te{i}\t1\n" for i in range(60))
+    (folder / "scifact" / "qrels" / "train.tsv").write_text(header + learned, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -269,6 +278,73 @@ def test_a_folder_without_any_test_set_is_an_error(encoder: Path, tmp_path: Path
     with pytest.raises(DataError, match="holds none of the test sets"):
         reproduce_minilm(tmp_path / "out", data=tmp_path, model=encoder, say=lambda _: None)
     assert not (tmp_path / "out").exists()
+
+
+# --- domain adaptation
+
+
+@pytest.fixture
+def adapt(
+    data: Path, encoder: Path, tmp_path: Path, heard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Report]:
+    """SciFact's table with two arms and two seeds."""
+    arms = (scifact.Arm(0, 1e-4, 1.0), scifact.Arm(2, 1e-3, 1.0))
+    monkeypatch.setattr(scifact, "ARMS", arms)
+
+    def run(**changed: Any) -> Report:
+        given = {"model": encoder, "data": data, "seeds": 2, "say": heard.append, **changed}
+        return scifact.reproduce_scifact(tmp_path / "out", **given)
+
+    return run
+
+
+def test_an_encoder_is_adapted_by_what_is_held_out(
+    adapt: Callable[..., Report], data: Path, encoder: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    document = (report := adapt()).document
+    assert document["claims"] == {"train": 54, "held_out": 6, "test": 6}
+    folder = tmp_path / "out" / "scifact"
+    plain, mined = (lines(folder / "data" / f"train-{number}.jsonl") for number in (0, 2))
+    held_out = lines(folder / "data" / "held-out.jsonl")
+    assert len(plain) == 54
+    assert {one["anchor"] for one in plain}.isdisjoint(one["anchor"] for one in held_out)
+    assert mined
+    for row in mined:
+        right = row["anchor"].split()[1]
+        assert row["positive"].startswith(f"a book number {right} ")
+        assert not {row["negative_1"], row["negative_2"]} & {row["positive"]}
+
+    best = max(document["tried"], key=lambda one: one["held_out"])
+    assert document["chosen"]["arm"] == best["arm"]
+    rows = {row["name"]: row for row in document["rows"]}
+    assert {name: len(row["values"]) for name, row in rows.items()} == {
+        "BM25": 1, "before": 1, "before, with BM25": 1, "adapted": 2, "adapted, with BM25": 2,
+    }  # fmt: skip
+    settings = EvaluateRetrieval()
+    before = assess_retrieval(native.load(encoder), data / "scifact", settings)
+    assert rows["before"]["values"] == [pytest.approx(before.scores["ndcg_cut_10"])]
+    for seed, value in enumerate(rows["adapted"]["values"]):
+        model = native.load(folder / best["arm"] / f"seed-{seed}" / "model")
+        after = assess_retrieval(model, data / "scifact", settings)
+        assert value == pytest.approx(after.scores["ndcg_cut_10"])
+    for row in rows.values():
+        assert row["interval"][0] <= sum(row["values"]) / len(row["values"]) <= row["interval"][1]
+    assert report.markdown.startswith("## small adapted to SciFact\n")
+    assert json.loads((tmp_path / "out" / "scifact.json").read_text()) == document
+
+    monkeypatch.setattr(scifact, "finetune", None)  # nothing is trained any more
+    assert adapt() == report
+
+
+def test_an_adaptation_of_another_model_is_refused(
+    adapt: Callable[..., Report], other_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapt(seeds=1)
+    with pytest.raises(UsageError, match="was run with another model"):
+        adapt(model=other_model)
+    with pytest.raises(DataError, match="scifact"):
+        adapt(data=other_model)
 
 
 def test_the_command_prints_the_tables(

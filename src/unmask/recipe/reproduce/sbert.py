@@ -22,13 +22,14 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.durable import write_folder
 from unmask.checkpoint.lock import RunLock
 from unmask.data.labelled.examples import TextExample
-from unmask.errors import UsageError, writing
+from unmask.errors import UsageError
 from unmask.infer.encode import Encoder
 from unmask.recipe.beginning import name_of
 from unmask.recipe.config import Finetune
 from unmask.recipe.finetune import finetune
 from unmask.recipe.identity import weights_sha256
 from unmask.recipe.outcome import SCORES_FILE
+from unmask.recipe.reproduce.claiming import claim
 from unmask.recipe.reproduce.datasets import DATA_SETS, divided
 from unmask.recipe.reproduce.interrupting import interruptible
 from unmask.recipe.reproduce.report import Report, keep
@@ -102,7 +103,7 @@ def reproduce_sbert(
     say, source = say or on_stderr, data_folder(data)
     folder = output / TABLE / name_of(model).replace("/", "--")
     with interruptible(), RunLock(output):
-        _claim(folder, weights_sha256(native.load(model).model.encoder))
+        claim(folder, weights_sha256(native.load(model).model.encoder))
         files = _files(source, output / TABLE / "data")
         rows = []
         for arm in ARMS:
@@ -124,25 +125,6 @@ def reproduce_sbert(
         },
     }
     return keep(Report(TABLE, document, _markdown(document)), folder)
-
-
-def _claim(folder: Path, model_sha256: str) -> None:
-    """Writes down whose runs the folder holds.
-
-    Raises:
-        UsageError: They are another model's.
-    """
-    note = folder / "model.json"
-    if note.is_file():
-        if json.loads(note.read_text(encoding="utf-8"))["sha256"] != model_sha256:
-            raise UsageError(
-                f"{folder}: was run with another model of this name; its figures would stand in "
-                "one table with others. Choose another --output, or delete the folder."
-            )
-        return
-    with writing(note):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps({"sha256": model_sha256}) + "\n", encoding="utf-8")
 
 
 def _files(source: Path, folder: Path) -> Path:
