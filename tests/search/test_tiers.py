@@ -40,3 +40,25 @@ def test_adding_one_by_one_copies_each_about_as_often_as_the_index_doubles() -> 
 
     assert copied <= 1000 * 10  # log2(1000)
     assert len(sizes) <= 10
+
+
+def test_what_is_as_large_as_may_be_is_not_copied_again() -> None:
+    assert groups_of([458_752, 458_752, 1]) == []
+
+    sizes: list[int] = []
+    copied = 0
+    for _ in range(5000):
+        sizes.append(1)
+        groups = groups_of(sizes, 100)
+        copied += sum(sizes[i] for group in groups for i in group)
+        sizes = put_together(sizes, groups)
+
+    assert copied <= 5000 * 7  # log2(100)
+    assert len(sizes) <= 5000 / 50 + 7
+
+
+@given(SIZES, st.integers(10, 200))
+def test_what_was_put_together_stays_so(sizes: list[int], most: int) -> None:
+    after = put_together(sizes, groups_of(sizes, most))
+
+    assert groups_of(after, most) == []
