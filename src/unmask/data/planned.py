@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ _APART = 7919
 """Sets the shuffles of one data set apart from another's."""
 _MOST_PASSES = 1 << 20
 """Over one data set in an epoch, which a heavy weight asks for."""
+Waiting = tuple[int, int]
+"""A sample that waits for a batch: its place in the order, and its number."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Group:
     """Share of the batches, relative to the others'."""
     is_distinct: bool
     """Whether no text may stand in two examples of a batch."""
+    num_cut: int = 0
+    """Texts that are longer than what is read of them."""
 
     def batches(self, order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
         """Whole batches of its examples, near the order given; the rest is left out."""
@@ -40,6 +45,20 @@ class Group:
             return without_repeats(order, self.texts, batch_size)
         whole = len(order) // batch_size
         return list(order[: whole * batch_size].reshape(whole, batch_size))
+
+
+@dataclass(frozen=True)
+class Share:
+    """What an epoch has of one data set, in examples."""
+
+    num_examples: int
+    """All of them."""
+    num_whole: int
+    """Those that fill whole batches."""
+    num_taken: int
+    """Those that are taken, as the weight says; more than all of them are taken again."""
+    is_distinct: bool
+    """Whether some may fill none because their texts are others' too."""
 
 
 class PlannedSource:
@@ -56,17 +75,42 @@ class PlannedSource:
         self._groups = groups
         self._batch_size = batch_size
         self._firsts = np.cumsum([0, *(len(group.windows) for group in groups)])
-        self._shares = _shares(groups, batch_size)
+        self._whole = _whole(groups, batch_size)
+        self._shares = _shares(groups, self._whole)
+        self._last: tuple[tuple[int, int], NDArray[np.int64]] | None = None
 
     def __len__(self) -> int:
         return sum(self._shares) * self._batch_size
 
+    @property
+    def shares(self) -> list[Share]:
+        """What an epoch has of each data set."""
+        return [
+            Share(
+                len(group.windows),
+                whole * self._batch_size,
+                share * self._batch_size,
+                group.is_distinct,
+            )
+            for group, whole, share in zip(self._groups, self._whole, self._shares, strict=True)
+        ]
+
     def ordered(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        """(S,) the samples of an epoch, batch after batch; sample numbers run over all sets."""
+        """(S,) the samples of an epoch, batch after batch; sample numbers run over all sets.
+
+        The last one is remembered: the loader asks at every step.
+        """
+        if self._last is None or self._last[0] != (seed, epoch):
+            self._last = (seed, epoch), self._planned(seed, epoch)
+        return self._last[1]
+
+    def _planned(self, seed: int, epoch: int) -> NDArray[np.int64]:
         which = np.repeat(np.arange(len(self._groups)), self._shares)
         which = which[Permutation(len(which), seed, epoch)(np.arange(len(which)))]
         several = [self._drawn(number, seed, epoch) for number in range(len(self._groups))]
-        return np.concatenate([next(several[number]) for number in which.tolist()])
+        planned = np.concatenate([next(several[number]) for number in which.tolist()])
+        planned.flags.writeable = False  # handed out again and again
+        return planned
 
     def batch(self, sample_ids: NDArray[np.int64], _epochs: NDArray[np.int64], /) -> Batch:
         """Packs samples (S,) of one data set, their texts side by side; the epoch changes nothing.
@@ -103,19 +147,22 @@ def without_repeats(
 ) -> list[NDArray[np.int64]]:
     """Whole batches of samples, in the order given, none with a text in two of its samples.
 
-    A sample that does not fit waits for the next batch; what waits at the end is left out.
+    A sample that does not fit waits for the next batch; what waits at the end is left out. Samples
+    wait in a queue for each text, so that those behind a text that is in the batch already are not
+    looked at one by one: of a text in half of all samples that would take quadratic time.
     """
     rows = [frozenset(row) for row in texts.tolist()]
+    coming = enumerate(order.tolist())
+    queues: defaultdict[int, list[Waiting]] = defaultdict(list)  # heaps, by a text of each sample
     batches: list[NDArray[np.int64]] = []
-    coming = iter(order.tolist())
-    waiting: list[int] = []
     while True:
         members: list[int] = []
         seen: set[int] = set()
-        refused: list[int] = []
-        for sample in chain(waiting, coming):
-            if not seen.isdisjoint(rows[sample]):
-                refused.append(sample)
+        for one in _next(queues, seen, coming):
+            sample = one[1]
+            blocking = next((text for text in rows[sample] if text in seen), None)
+            if blocking is not None:
+                heappush(queues[blocking], one)
                 continue
             members.append(sample)
             seen |= rows[sample]
@@ -124,12 +171,36 @@ def without_repeats(
         if len(members) < batch_size:
             return batches
         batches.append(np.asarray(members, dtype=np.int64))
-        done = {*members, *refused}
-        waiting = refused + [sample for sample in waiting if sample not in done]
 
 
-def _shares(groups: Sequence[Group], batch_size: int) -> list[int]:
-    """Batches of each data set in an epoch, which has as many as all of them hold."""
+def _next(
+    queues: defaultdict[int, list[Waiting]], seen: set[int], coming: Iterator[Waiting]
+) -> Iterator[Waiting]:
+    """Samples that may go into a batch of the texts `seen`, which grows: those that wait first.
+
+    They leave their queue; in the order of their places, as if each were looked at.
+    """
+    for text in [text for text, queue in queues.items() if not queue]:
+        del queues[text]
+    heads = [(queue[0], text) for text, queue in queues.items()]
+    heapify(heads)
+    while heads:
+        one, text = heappop(heads)
+        if text in seen:
+            continue
+        heappop(queues[text])
+        yield one
+        if text not in seen and queues[text]:  # it waits for another text now
+            heappush(heads, (queues[text][0], text))
+    yield from coming
+
+
+def _whole(groups: Sequence[Group], batch_size: int) -> list[int]:
+    """Batches that each data set fills.
+
+    Raises:
+        DataError: One fills none.
+    """
     holds = []
     for number, group in enumerate(groups):
         order = np.arange(len(group.windows))
@@ -141,8 +212,13 @@ def _shares(groups: Sequence[Group], batch_size: int) -> list[int]:
                 + " a batch needs; give more, or set a smaller --train.batch-size."
             )
         holds.append(whole)
+    return holds
+
+
+def _shares(groups: Sequence[Group], whole: Sequence[int]) -> list[int]:
+    """Batches of each data set in an epoch, which has as many as all of them fill."""
     weights = np.array([group.weight for group in groups], dtype=np.float64)
     if np.ptp(weights) == 0.0:
-        return holds
-    shares = weights / weights.sum() * sum(holds)
+        return list(whole)
+    shares = weights / weights.sum() * sum(whole)
     return [max(1, round(share)) for share in shares.tolist()]
