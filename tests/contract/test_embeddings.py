@@ -11,9 +11,7 @@ import torch
 from unmask.data.loader import Cursor, take
 from unmask.data.loader import split as cut
 
-from .embeddings import LOSSES, parts
-
-COUPLED = ("multiple-negatives-ranking", "simcse", "cosent", "angle", "online-contrastive")
+from .embeddings import COUPLED, LOSSES, MIXES, parts, trained
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
@@ -53,3 +51,19 @@ def test_what_is_computed_again_drops_out_the_same(loss: str, one_step: Callable
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
             torch.testing.assert_close(split.gradients[name], parameter.grad, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("losses", MIXES, ids="+".join)
+def test_micro_batches_do_not_change_what_mixed_data_sets_teach(
+    losses: tuple[str, ...], rehearse: Callable[..., Any]
+) -> None:
+    """A loss whose data set is not a step's is left alone: no weight decay, no momentum."""
+    whole, told = trained(rehearse, losses, {})
+
+    split, heard = trained(rehearse, losses, {"micro_batch_tokens": 60})
+
+    assert any(name.startswith("losses.") for name in whole)
+    torch.testing.assert_close(split, whole, rtol=0, atol=1e-9)
+    assert [n["embedding_loss"] for _, n in heard] == pytest.approx(
+        [n["embedding_loss"] for _, n in told], rel=1e-9
+    )

@@ -6,4 +6,4 @@ from typing import Any
 
 
 def test_two_processes_keep_the_numerics_contract(launch: Any) -> None:
-    assert launch.num_passed("contract") == [82, 82]
+    assert launch.num_passed("contract") == [90, 90]

@@ -12,7 +12,7 @@ from unmask.data.loader import Source
 from unmask.tasks.task import Model
 from unmask.train.distributed import World
 
-from .embeddings import LOSSES, parts
+from .embeddings import LOSSES, MIXES, parts, trained
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
@@ -113,3 +113,23 @@ def test_two_processes_give_the_gradient_of_one_for_losses_over_embeddings(
 
     assert shared.num_forwards == 1 or micro_batch_tokens < 8192
     assert_same_step(shared, alone, dtype)
+
+
+@pytest.mark.parametrize("losses", MIXES, ids="+".join)
+@pytest.mark.parametrize("micro_batch_tokens", [8192, 60])
+def test_two_processes_learn_from_mixed_data_sets_what_one_does(
+    losses: tuple[str, ...],
+    micro_batch_tokens: int,
+    both: World,
+    rehearse: Callable[..., Any],
+) -> None:
+    alone, told = trained(rehearse, losses, {})
+    settings = {"micro_batch_tokens": micro_batch_tokens}
+
+    shared, heard = trained(rehearse, losses, settings, world=both)
+
+    assert any(name.startswith("losses.") for name in alone)
+    torch.testing.assert_close(shared, alone, rtol=0, atol=1e-9)
+    assert [n["embedding_loss"] for _, n in heard] == pytest.approx(
+        [n["embedding_loss"] for _, n in told], rel=1e-9
+    )

@@ -25,6 +25,10 @@ class Siamese(Model):
         state = self.losses.state_dict(prefix="losses.")
         return {name: tensor.detach() for name, tensor in state.items()}
 
+    def of_some_steps(self) -> list[nn.Parameter]:
+        """The weights of the losses: a step is of one data set, and passes the others' by."""
+        return list(self.losses.parameters())
+
     def restore(self, published: Mapping[str, Tensor], beside: Mapping[str, Tensor]) -> None:
         """Takes back what `published` and `beside` gave; without the latter losses stay."""
         self.load_state_dict({**self.beside(), **published, **beside})

@@ -177,6 +177,10 @@ class Model(nn.Module):
         """What is trained and not published, by name."""
         return {}
 
+    def of_some_steps(self) -> list[nn.Parameter]:
+        """Those that a step may leave without a gradient, in all processes alike."""
+        return []
+
     def restore(self, published: Mapping[str, Tensor], beside: Mapping[str, Tensor]) -> None:
         """Takes back the state of the published model, and what was trained beside it."""
         assert not beside, "nothing is trained beside this model"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -76,11 +76,34 @@ class World:
         result: _Result = outcome[0]
         return result
 
-    def wrapped(self, model: nn.Module) -> nn.Module:
-        """The model with gradients averaged over the processes."""
+    def wrapped(self, model: nn.Module, apart: Sequence[nn.Parameter] = ()) -> nn.Module:
+        """The model with gradients averaged over the processes, but for those that are `apart`.
+
+        DistributedDataParallel waits in every step for the gradient of each parameter that asked
+        for one when it was made. Those of which a step may have none are left to `average`.
+        """
         if self.size == 1:
             return model
-        return DistributedDataParallel(model)
+        trained = [parameter for parameter in apart if parameter.requires_grad]
+        for parameter in trained:
+            parameter.requires_grad_(False)
+        try:
+            return DistributedDataParallel(model)
+        finally:
+            for parameter in trained:
+                parameter.requires_grad_(True)
+
+    def average(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Averages the gradients of these over the processes, of which all have the same ones.
+
+        What has none keeps none, so that the optimizer passes it by as it does in one process.
+        """
+        if self.size == 1:
+            return
+        for parameter in parameters:
+            if parameter.grad is not None:
+                dist.all_reduce(parameter.grad)
+                parameter.grad /= self.size
 
     def accumulating(self, model: nn.Module, *, last: bool) -> Any:
         """Holds back the exchange of gradients until the last micro-batch of a step."""

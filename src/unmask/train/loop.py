@@ -19,7 +19,7 @@ from unmask.train import coupled
 from unmask.train.config import OptimConfig, TrainConfig
 from unmask.train.distributed import World
 from unmask.train.gradients import clip
-from unmask.train.memory import keep_freed_memory
+from unmask.nn.memory import keep_freed_memory
 from unmask.train.optim import Optimizers
 from unmask.train.schedule import batch_size_at, learning_rate_share, progress_of, stage_at
 from unmask.train.selection import Selection, chosen, waited_enough
@@ -96,7 +96,8 @@ def train(
         DataError: The loss stays not finite after a roll-back.
     """
     keep_freed_memory()
-    wrapped = world.wrapped(model)
+    of_some_steps = model.of_some_steps()
+    wrapped = world.wrapped(model, of_some_steps)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     clock = Clock(state)
     scores: dict[str, float] = {}
@@ -136,6 +137,7 @@ def train(
                 losses = coupled.backward(wrapped, task, batches, world, is_half=is_half)
             else:
                 losses = _backward(wrapped, task, batches, counts, train_config, world)
+            world.average(of_some_steps)
             norm = clip(parameters, optim_config.clip_norm)
             # --- step, unless the gradient is no number
             state.global_step += 1
