@@ -17,6 +17,7 @@ from unmask.data.finding import Finding
 from unmask.data.labelled import mistaken, objects
 from unmask.data.labelled.config import Columns, LabelledConfig
 from unmask.data.labelled.doctor import examine, examine_reading
+from unmask.data.labelled.overlap import core
 from unmask.data.labelled.splitting import split
 from unmask.data.randomness import Permutation
 from unmask.data.rejects import Rejects
@@ -219,11 +220,6 @@ def _some(examples: list[Any], number: int | None) -> list[Any]:
 
 
 def _shared(train: Sequence[Any], others: Sequence[Any]) -> int:
-    """How many have the same content as one to train on, labels apart."""
-    known = set(map(_content, train))
-    return sum(_content(example) in known for example in others)
-
-
-def _content(example: Any) -> tuple[Any, ...]:
-    names = ("text", "text_pair", "texts", "choices", "question", "context", "query")
-    return tuple(getattr(example, name, None) for name in names)
+    """How many are the same as one to train on, see `overlap.core`."""
+    known = set(map(core, train))
+    return sum(core(example) in known for example in others)

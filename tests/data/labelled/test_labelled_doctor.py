@@ -199,6 +199,19 @@ def test_texts_that_belong_together_are_examined(tokenizer: Tokenizer) -> None:
     about(found, "test: 3 of 3 examples (100.0%) stand in train too")
 
 
+def test_an_anchor_with_its_positive_is_the_same_beside_other_negatives() -> None:
+    train = [together(i, f"cat {i}", f"dog {i}", f"a {i}") for i in range(30)]
+    train.append(together(30, "cat 1", "dog 1", "another"))  # as many as there are negatives
+    test = [
+        together(0, "cat 0", "Dog 0", "b"),
+        together(1, "dog 1", "cat 1", "b"),
+        together(2, "cat 2", "dog 3", "b"),
+    ]
+    found = examine(train, {"test": test})
+    assert problems(found) == [about(found, "stand in train too").what]
+    about(found, "test: 2 of 3 examples (66.7%) stand in train too")
+
+
 def test_scores_of_equal_texts_may_differ_a_little() -> None:
     scored = [together(i, f"cat {i}", "dog", label=str(i % 50 / 10)) for i in range(50)]
     near = together(50, "cat 49", "dog", label="4.8")

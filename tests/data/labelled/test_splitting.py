@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmask.data.labelled.examples import Answer, QuestionExample, TaggedExample, TextExample
+from unmask.data.labelled.examples import (
+    Answer,
+    EmbeddingExample,
+    QuestionExample,
+    TaggedExample,
+    TextExample,
+)
 from unmask.data.labelled.reading import read_choices, read_questions, read_tagged, read_texts
 from unmask.data.labelled.splitting import split
 from unmask.errors import DataError, UsageError
@@ -163,6 +169,47 @@ def test_questions_of_an_article_stay_together() -> None:
     assert {e.context for e in train} & {e.context for e in held_out} == set()
     assert len(held_out) == pytest.approx(80, abs=20)
     assert sum(e.is_impossible for e in held_out) == pytest.approx(40, abs=10)
+
+
+def together(*rows: tuple[str, ...], groups: tuple[str, ...] = ()) -> list[EmbeddingExample]:
+    return [
+        EmbeddingExample(str(i), row, None, f"x:{i}", groups[i] if groups else None)
+        for i, row in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_texts_that_an_anchor_goes_with_stay_together(seed: int) -> None:
+    """As `unmask mine` writes them: a row for each negative of a question."""
+    rows = [(f"Question  {i}", f"answer {i % 4}", f"wrong {i} {j}") for i in range(40)
+            for j in range(3)]  # fmt: skip
+    rows += [(f"question {i}", "another answer", "wrong") for i in range(40)]
+    train, held_out = split(together(*rows), 0.1, seed)
+    assert len(held_out) == 16
+    sides = [{one.texts[0].lower().split()[1] for one in side} for side in (train, held_out)]
+    assert len(sides[1]) == 4
+    assert sides[0].isdisjoint(sides[1])
+    assert {one.texts[1] for one in train} >= {"answer 0", "another answer"}  # unites nothing
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_pair_that_is_turned_round_stays_with_the_other(seed: int) -> None:
+    rows = [(f"a {i}", f"b {i}") for i in range(40)]
+    train, held_out = split(together(*rows, *(row[::-1] for row in rows)), 0.1, seed)
+    assert len(held_out) == 8
+    assert {frozenset(one.texts) for one in train}.isdisjoint(
+        frozenset(one.texts) for one in held_out
+    )
+
+
+def test_groups_say_more_than_anchors() -> None:
+    rows = [("what is it?", f"answer {i}") for i in range(20)]
+    with pytest.raises(DataError, match="20 examples: all have the same first text, which is nev"):
+        split(together(*rows), 0.1, 0)
+    named = together(*rows, groups=tuple(str(i // 2) for i in range(20)))
+    train, held_out = split(named, 0.1, 0)
+    assert len({one.group for one in held_out}) == 1
+    assert {one.group for one in train}.isdisjoint(one.group for one in held_out)
 
 
 def test_without_strata_only_the_rate_counts() -> None:

@@ -22,7 +22,7 @@ _TOLERANCE = 0.1
 _SHOWN_CHARACTERS = 60
 
 Known = dict[int, Example]
-"""The first example of each content, by the content's hash."""
+"""The first example of each content, or each core, by its hash."""
 
 
 def about(splits: Splits) -> Iterator[Finding]:
@@ -31,7 +31,9 @@ def about(splits: Splits) -> Iterator[Finding]:
     for name, examples in splits.items():
         known[name] = {}
         yield from _about_blank(name, examples)
-        yield from _within(name, examples, known[name])
+        yield from _within(name, examples)
+        for example in examples if len(splits) > 1 else ():
+            known[name].setdefault(core(example), example)
     names = list(splits)
     for i, name in enumerate(names):
         for other in names[i + 1 :]:
@@ -44,19 +46,31 @@ def content(example: Example) -> int:
     Of a ranking it is the query alone, whose other documents are no other question.
     """
     if isinstance(example, QuestionExample):
-        return hash((_normal(example.question), example.context))
+        return hash((normal(example.question), example.context))
     if isinstance(example, RankedExample):
-        return hash(_normal(example.query))
+        return hash(normal(example.query))
     if isinstance(example, EmbeddingExample):
-        return hash(tuple(map(_normal, example.texts)))
+        return hash(tuple(map(normal, example.texts)))
     if isinstance(example, ChoiceExample):
-        return hash((_normal(example.text), *map(_normal, example.choices)))
+        return hash((normal(example.text), *map(normal, example.choices)))
     if isinstance(example, TextExample) and example.text_pair is not None:
-        return hash((_normal(example.text), _normal(example.text_pair)))
-    return hash(_normal(example.text))
+        return hash((normal(example.text), normal(example.text_pair)))
+    return hash(normal(example.text))
 
 
-def _normal(text: str) -> str:
+def core(example: Example) -> int:
+    """A hash of what must not be learned from where it is measured on, 64 bits: the content.
+
+    Of texts that belong together that is the anchor with its positive, in either order: beside
+    other negatives they are learned by heart as well.
+    """
+    if isinstance(example, EmbeddingExample):
+        return hash(tuple(sorted(map(normal, example.texts[:2]))))
+    return content(example)
+
+
+def normal(text: str) -> str:
+    """A text for comparison: case and spaces make no other one."""
     return " ".join(text.lower().split())
 
 
@@ -92,7 +106,8 @@ def _texts(example: Example) -> tuple[str, ...]:
     return example.texts if isinstance(example, EmbeddingExample) else parts(example)
 
 
-def _within(name: str, examples: Sequence[Example], known: Known) -> Iterator[Finding]:
+def _within(name: str, examples: Sequence[Example]) -> Iterator[Finding]:
+    known: Known = {}
     num_repeats = 0
     conflicts: list[tuple[Example, Example]] = []
     tolerance = _tolerance(examples)
@@ -126,10 +141,10 @@ def _within(name: str, examples: Sequence[Example], known: Known) -> Iterator[Fi
 
 
 def _across(name: str, known: Known, other: str, examples: Sequence[Example]) -> Iterator[Finding]:
-    shared = [example for example in examples if content(example) in known]
+    shared = [example for example in examples if core(example) in known]
     if shared:
         share = len(shared) / len(examples)
-        first = known[content(shared[0])]
+        first = known[core(shared[0])]
         yield Finding(
             "warning" if share > _OFTEN else "note",
             f"{other}: {len(shared):,} of {len(examples):,} examples ({share:.1%}) stand in {name} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from math import floor
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from unmask.data.labelled.examples import (
     TaggedExample,
     TextExample,
 )
+from unmask.data.labelled.overlap import core, normal
 from unmask.data.randomness import counter_hash
 from unmask.errors import DataError, UsageError
 
@@ -50,7 +51,8 @@ def split(
     tenths of the numbers, kinds of tags, whether a question is impossible. Of classes with one
     member each, and with `group` of those in one group only, the examples stay in training, and a
     warning names them. With `group`, examples of one group (questions: of one article, or else of
-    one context) are never on both sides. The draw depends on seed, order and labels.
+    one context; texts that belong together: with one first text, see `_names`) are never on both
+    sides. The draw depends on seed, order and labels.
 
     Examples, or groups, are looked at in a random order, those with the rarest strata first, and
     taken where that brings the strata nearer to their shares (after Sechidis et al. 2011, "On the
@@ -77,9 +79,11 @@ def split(
     chosen = _choose(counts, totals, _targets(totals, set(alone), rate, seed), seed)
     held = {i for unit, is_held in zip(units, chosen, strict=True) if is_held for i in unit}
     if not held:
+        is_together = any(isinstance(one, EmbeddingExample) and not one.group for one in examples)
+        all_alone = len(alone) == len(totals)
+        why = _why_none(len(examples), len(units), all_alone=all_alone, is_together=is_together)
         raise DataError(
-            f"no share of {rate:g} can be held out of {_counted(len(examples))}"
-            f"{_why_none(len(examples), len(units), all_alone=len(alone) == len(totals))}. Raise "
+            f"no share of {rate:g} can be held out of {_counted(len(examples))}{why}. Raise "
             "--validation-rate (in Python validation_rate), add examples, or name others by "
             "--validation FILE."
         )
@@ -91,12 +95,13 @@ def _counted(number: int) -> str:
     return "1 example" if number == 1 else f"{number:,} examples"
 
 
-def _why_none(num_examples: int, num_units: int, *, all_alone: bool) -> str:
+def _why_none(num_examples: int, num_units: int, *, all_alone: bool, is_together: bool) -> str:
     """What keeps every example on one side, if it is more than their number."""
     if num_examples < 2:
         return ""
     if num_units == 1:
-        return ": all are of one group, which is never divided"
+        what = "have the same first text" if is_together else "are of one group"
+        return f": all {what}, which is never divided"
     grouped = num_units < num_examples
     if all_alone:
         alone = "label stands in one group only" if grouped else "is the only one of its label"
@@ -105,20 +110,41 @@ def _why_none(num_examples: int, num_units: int, *, all_alone: bool) -> str:
 
 
 def _units(examples: Sequence[E], group: bool) -> list[list[int]]:
-    """What is held out together: the positions of each group, or of one example."""
+    """What is held out together: the positions of all that have a name in common, or of one."""
     if not group:
         return [[i] for i in range(len(examples))]
-    units: dict[str | int, list[int]] = {}
+    first: dict[Hashable, int] = {}
+    leads = list(range(len(examples)))  # of each position one before it in the same unit
+
+    def lead_of(i: int) -> int:
+        while leads[i] != i:
+            leads[i] = i = leads[leads[i]]
+        return i
+
     for i, example in enumerate(examples):
-        name = _group(example)
-        units.setdefault(i if name is None else name, []).append(i)
+        for name in _names(example):
+            one, other = lead_of(first.setdefault(name, i)), lead_of(i)
+            leads[max(one, other)] = min(one, other)
+    units: dict[int, list[int]] = {}
+    for i in range(len(examples)):
+        units.setdefault(lead_of(i), []).append(i)
     return list(units.values())
 
 
-def _group(example: Example | EmbeddingExample) -> str | None:
+def _names(example: Example | EmbeddingExample) -> tuple[Hashable, ...]:
+    """What keeps an example together with those that have it too; none keeps it alone.
+
+    Texts that belong together, where no group is said: an anchor whose positive or negatives were
+    learned is found again too easily, and so is a pair turned round. A positive that several
+    anchors share unites nothing, for one of many anchors (the name of a class) would unite all.
+    """
     if isinstance(example, QuestionExample):
-        return example.context if example.title is None else example.title
-    return example.group
+        return (example.context if example.title is None else example.title,)
+    if example.group is not None:
+        return (("group", example.group),)
+    if isinstance(example, EmbeddingExample):
+        return ("anchor", normal(example.texts[0])), ("pair", core(example))
+    return ()
 
 
 def _strata(examples: Sequence[E]) -> list[tuple[str, ...]]:

@@ -32,7 +32,7 @@ class TrialChoices(BaseModel):
 
     validation_rate: float = Field(default=0.1, gt=0.0, lt=1.0)
     """Share of the training examples held out where no validation file is given: stratified by
-    label, a group never on both sides."""
+    label, a group never on both sides, nor for embeddings an anchor's texts."""
     max_examples: int | None = Field(default=None, ge=1)
     """Most training examples taken, drawn by a shuffle that is the same in every run; without it
     all of them."""
