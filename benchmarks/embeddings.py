@@ -178,7 +178,7 @@ def _our_steps(
     from unmask.train.config import FinetuningOptimConfig
     from unmask.train.distributed import World
     from unmask.train.gradients import clip
-    from unmask.train.memory import keep_freed_memory
+    from unmask.nn.memory import keep_freed_memory
     from unmask.train.optim import Optimizers
     from unmask.train.row_adamw import look_up_sparsely
 

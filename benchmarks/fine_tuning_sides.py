@@ -32,7 +32,7 @@ def our_step(data: str, train: Path, batch_size: int, rate: float) -> Work:
     from unmask.tasks.registry import TASKS
     from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
     from unmask.train.gradients import clip
-    from unmask.train.memory import keep_freed_memory
+    from unmask.nn.memory import keep_freed_memory
     from unmask.train.optim import Optimizers
     from unmask.train.row_adamw import look_up_sparsely
 

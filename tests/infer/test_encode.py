@@ -141,3 +141,40 @@ def test_an_embedder_is_known_by_its_hash(folder: Path, engine: Engine) -> None:
 def test_what_is_passed_on_is_what_encode_takes() -> None:
     taken = list(inspect.signature(SentenceEngine.encode).parameters)
     assert taken[2:] == list(EncodeArguments.__annotations__)
+
+
+def test_the_arguments_are_theirs_in_their_places() -> None:
+    ours, theirs = (
+        inspect.signature(kind.encode).parameters
+        for kind in (SentenceEngine, st.SentenceTransformer)
+    )
+    positional = [name for name, one in ours.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
+    assert positional == list(theirs)[: len(positional)]
+    assert set(ours) - set(theirs) == {"pooling"}
+    assert set(theirs) - set(ours) == {"device", "pool", "chunk_size", "kwargs"}
+
+
+def test_another_pooling_once_changes_nothing_afterwards(folder: Path) -> None:
+    engine = load(folder)
+    before, embedder = engine.encode(SENTENCES), engine.embedder()
+    assert not np.allclose(engine.encode(SENTENCES, pooling="cls"), before, atol=1e-3)
+    np.testing.assert_array_equal(engine.encode(SENTENCES), before)
+    np.testing.assert_array_equal(embedder.encode_document(SENTENCES), before)
+    assert engine.embedder().sha256 == embedder.sha256
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"output_value": None}, "output_value: None is not there; expected one of"),
+        ({"output_value": "sentences"}, "output_value: 'sentences' is not there"),
+        ({"truncate_dim": 0}, "truncate_dim: 0; expected 1 or more"),
+        ({"truncate_dim": -1}, "truncate_dim: -1"),
+        ({"output_value": "token_embeddings", "precision": "int8"}, "leave out precision"),
+    ],
+)
+def test_what_encode_cannot_give_is_told(
+    engine: Engine, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        engine.encode(SENTENCES, **given)

@@ -94,7 +94,7 @@ def theirs(folder: Path, make: Any) -> dict[str, Tensor]:
     columns = [list(column) for column in zip(*PAIRS, strict=True)]
     loss([model.preprocess(column) for column in columns], None).backward()
     return {
-        name.partition("auto_model.")[2] or name: parameter.grad
+        name.removeprefix("0.model."): parameter.grad
         for name, parameter in model.named_parameters()
         if parameter.grad is not None
     }
@@ -114,8 +114,8 @@ def test_the_gradient_is_theirs(
 ) -> None:
     found = ours(folder, micro_batch_tokens, tmp_path / "gradient")
     expected = theirs(folder, make)
-    compared = [name for name in expected if name in found]
-    assert len(compared) >= 5 + 16 * 2
+    assert len(expected) >= 5 + 16 * 2
     assert set(expected) <= set(found)
-    for name in compared:
-        torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
+    largest = max(float(gradient.abs().max()) for gradient in expected.values())
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=0, atol=1e-5 * largest)

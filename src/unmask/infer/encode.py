@@ -16,11 +16,13 @@ from unmask.errors import DataError, UsageError
 from unmask.tasks.predicting import answering
 from unmask.tasks.sentence import HEAD, SentenceEmbedding, build
 from unmask.tasks.sentence_config import SentenceConfig
+from unmask.tasks.task import Model
 
 logger = logging.getLogger(__name__)
 
-TOKENS_A_TEXT = 128
-"""By which a batch size in texts becomes a budget of tokens."""
+TOKENS_A_TEXT = 64
+"""By which a batch size in texts becomes a budget of tokens: 2,048 by default, since what a block
+computes for more does not stay in the cache."""
 BATCH_SIZE = 32
 _TEXTS_AT_ONCE = 8192
 """Tokenized, sorted by length and held together."""
@@ -61,9 +63,10 @@ class Encoder:
                 "mean_sqrt_len_tokens, weightedmean or lasttoken."
             ) from error
         _warn_of_raw(bundle, config, trained)
-        head = build(config, bundle.config.hidden_size)
-        bundle.model.heads[HEAD] = head.to(next(bundle.model.parameters()).device)
-        return cls(replace(bundle, task=SentenceEmbedding(config)), config)
+        before = bundle.model
+        head = build(config, bundle.config.hidden_size).to(next(before.parameters()).device)
+        model = Model(before.encoder, {**before.heads, HEAD: head}, before.decoder)
+        return cls(replace(bundle, model=model, task=SentenceEmbedding(config)), config)
 
     @property
     def dimension(self) -> int:

@@ -12,7 +12,7 @@ import torch
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
-from unmask.infer.asking import Asked, ask, is_fine_tuned
+from unmask.infer.asking import Asked, ask, is_fine_tuned, ranked_of
 from unmask.infer.config import AnsweringConfig, FillConfig, Precision, ZeroShotConfig
 from unmask.infer.fill import fill
 from unmask.infer.looking import Inspection, inspect
@@ -20,6 +20,7 @@ from unmask.infer.rerank import Reranker, Windows
 from unmask.infer.score import Score, score
 from unmask.infer.sentence_engine import SentenceEngine, Texts
 from unmask.infer.zero_shot import zero_shot
+from unmask.nn.memory import keep_freed_memory
 from unmask.nn.precision import uses_bf16
 from unmask.tasks.reranking import Reranking
 
@@ -62,7 +63,8 @@ class Engine(SentenceEngine):
 
         A fine-tuned model gives a dictionary, see `asking.ask`; a pair is a tuple within a list, or
         a mapping such as {"question": ..., "context": ...}. A cross-encoder gives (N,) scores of
-        pairs, or of one alone its score, as `CrossEncoder.predict` does.
+        pairs, or of one alone its score, as `CrossEncoder.predict` does; of one mapping with a list
+        of `documents` (N,) their scores.
 
         A list or tuple of texts gives a list, also one text alone (transformers unwraps that one).
 
@@ -89,7 +91,9 @@ class Engine(SentenceEngine):
         if candidates is not None:
             raise UsageError("candidates: are for filling blanks; this model scores pairs.")
         if isinstance(asked, Mapping):
-            asked = (asked.get("query", ""), asked.get("document", ""))
+            example = ranked_of(1, asked)
+            scores = self.reranker().rank(example.query, example.documents)
+            return scores if "documents" in asked else scores[0]
         is_one = len(asked) > 0 and isinstance(asked[0], str)
         pairs: Any = [asked] if is_one else asked
         scores = self.reranker().predict(pairs)
@@ -184,7 +188,8 @@ def load(
 ) -> Engine:
     """Reads a model from a folder, a run's folder or the hub, ready to answer.
 
-    `precision` is how it computes, see `AnsweringConfig`.
+    `precision` is how it computes, see `AnsweringConfig`. From now on the process holds memory that
+    batches free, see `nn.memory`.
 
     Raises:
         UsageError: An unknown backend or precision, or neither a folder nor a possible hub id.
@@ -201,6 +206,7 @@ def load(
             f"precision: {precision!r} is not there; expected one of "
             f"{', '.join(repr(name) for name in get_args(Precision))}."
         )
+    keep_freed_memory()
     bundle = native.load(model)
     bundle.refuse_control()
     if uses_bf16(precision, next(bundle.model.parameters()).device):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from unmask.checkpoint.bundle import Bundle
+from unmask.errors import UsageError
 from unmask.infer.embedder import Embedder
 from unmask.infer.encode import BATCH_SIZE, Encoder
 from unmask.infer.progress import telling
@@ -55,11 +56,14 @@ class SentenceEngine:
         precision: VectorPrecision = "float32",
         convert_to_numpy: bool = True,
         convert_to_tensor: bool = False,
+        *,
         normalize_embeddings: bool = False,
         truncate_dim: int | None = None,
         pooling: str | None = None,
     ) -> Any:
         """Vectors of texts, with sentence-transformers' arguments and results.
+
+        But for `device`, `pool` and `chunk_size`: the engine computes where its model is.
 
         (N, E) float32, or (E,) of one text. `batch_size` texts of 128 tokens, or as many tokens in
         more or fewer texts, are computed at once. `output_value` "token_embeddings" gives (T, D)
@@ -67,9 +71,11 @@ class SentenceEngine:
         Texts longer than `max_seq_length` are cut, with a warning.
 
         Raises:
-            UsageError: A prompt, a precision or a way of pooling that is not there.
+            UsageError: A prompt, a precision, a way of pooling or an output that is not there, or
+                no dimension to be left.
             DataError: An input that is no text.
         """
+        _check(output_value, precision, truncate_dim)
         encoder = self._encoder(pooling)
         several = [inputs] if isinstance(inputs, str) else list(inputs)
         before = encoder.prompt(prompt, prompt_name)
@@ -141,3 +147,18 @@ class SentenceEngine:
     def embedder(self) -> Embedder:
         """The model as search and mining ask it."""
         return Embedder(self._encoder())
+
+
+def _check(output_value: str, precision: str, truncate_dim: int | None) -> None:
+    if output_value not in get_args(OutputValue):
+        raise UsageError(
+            f"output_value: {output_value!r} is not there; expected one of "
+            f"{', '.join(map(repr, get_args(OutputValue)))}."
+        )
+    if output_value == "token_embeddings" and (precision != "float32" or truncate_dim is not None):
+        raise UsageError(
+            "output_value: token_embeddings are states as they are; leave out precision "
+            "and truncate_dim."
+        )
+    if truncate_dim is not None and truncate_dim < 1:
+        raise UsageError(f"truncate_dim: {truncate_dim}; expected 1 or more, or None.")

@@ -15,6 +15,8 @@ from unmask.nn.linear import Linear, affine
 from unmask.nn.projections import Projection
 from unmask.nn.slots import Slots
 
+_SHORT = 128
+"""Tokens up to which SDPA, made for long sequences, is slower than the plain products in fp32."""
 _Heads = tuple[Tensor, ...]
 """(B, H, T, W) each: queries, keys or values of a group."""
 
@@ -118,12 +120,16 @@ class SelfAttention(nn.Module):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, group: Group) -> Tensor:
         mask, rate = group.mask, self.dropout.current_rate
-        if q.device.type != "cpu" or not (rate or _is_half_training(q)):
+        if q.device.type != "cpu" or not (rate or _is_half_training(q) or _is_short_answer(q, k)):
             return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
-        # On a CPU dropout takes SDPA off its fast path, and its backward is three times slower in
-        # bfloat16 than the plain products at 128 tokens.
+        # On a CPU dropout takes SDPA off its fast path, its backward is three times slower in
+        # bfloat16 than the plain products at 128 tokens, and so is its forward in fp32 at 16.
         return written_out.attend(q, k, v, mask, rate)
 
 
 def _is_half_training(q: Tensor) -> bool:
     return q.dtype is torch.bfloat16 and q.requires_grad
+
+
+def _is_short_answer(q: Tensor, k: Tensor) -> bool:
+    return q.dtype is torch.float32 and k.shape[2] <= _SHORT and not q.requires_grad
