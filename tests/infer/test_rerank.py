@@ -173,6 +173,37 @@ def test_scores_are_shaped_as_theirs(make: Make) -> None:
     assert engine.predict([list(PAIRS[0])]).shape == (1,)
 
 
+def test_pairs_by_name_are_pairs(make: Make) -> None:
+    engine = unmask.load(make())
+    expected = engine.predict(PAIRS[:2])
+    named = [{"document": document, "query": query} for query, document in PAIRS[:2]]
+
+    np.testing.assert_allclose(engine.predict(named), expected, rtol=0, atol=1e-6)
+    of_one = engine.predict({"query": PAIRS[0][0], "documents": [d for _, d in PAIRS[:2]]})
+    assert of_one.shape == (2,)
+    assert of_one[0] == pytest.approx(expected[0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"query": "a", "documnet": "b"}, r"input 1: has query, documnet; .*query and document"),
+        ([{"qurey": "a", "document": "b"}], r"input 1: has qurey, document; .*query and document"),
+        ({"query": "a"}, r"input 1: has query; this model answers about query and document"),
+        ({"query": "a", "document": None}, r"input 1: document is None; expected a text"),
+        ({"query": "a", "documents": "b"}, r"documents is 'b'; expected a list of texts"),
+        (
+            [("a", "b"), {"query": "a", "documents": ["b", "c"]}],
+            r"input 2: has `documents`, expected one `document`",
+        ),
+        ([{"query": "a", "document": "b", "title": "c"}], r"input 1: has query, document, title"),
+    ],
+)
+def test_parts_that_are_not_known_are_refused(asked: Any, message: str, make: Make) -> None:
+    with pytest.raises(UsageError, match=message):
+        unmask.load(make()).predict(asked)
+
+
 def as_saved(folder: Path, **fields: Any) -> Path:
     """The folder with these fields of config.json, as if another tool had written it."""
     (folder / "unmask.json").unlink(missing_ok=True)

@@ -48,6 +48,18 @@ def example_of(bundle: Bundle, number: int, asked: Asked) -> Any:
     return _MAKERS[task_of(bundle).name](bundle, number, asked)
 
 
+def ranked_of(number: int, asked: Asked) -> RankedExample:
+    """A query with `document` or `documents` as an example of reranking, whatever the model's task.
+
+    Raises:
+        UsageError: Other parts, or one that is no text.
+    """
+    are_several = isinstance(asked, Mapping) and "documents" in asked
+    parts = _parts(asked, number, ("query", "documents" if are_several else "document"), ())
+    documents = tuple(parts["documents"]) if are_several else (parts["document"],)
+    return RankedExample(str(number), parts["query"], documents, None, f"query {number}")
+
+
 def answers(bundle: Bundle, examples: Iterable[Any]) -> Iterator[Prediction]:
     """The answer to each example, in order.
 
@@ -126,19 +138,12 @@ def _choice(_: Bundle, number: int, asked: Asked) -> ChoiceExample:
     )
 
 
-def _ranked(_: Bundle, number: int, asked: Asked) -> RankedExample:
-    are_several = isinstance(asked, Mapping) and "documents" in asked
-    parts = _parts(asked, number, ("query", "documents" if are_several else "document"), ())
-    documents = tuple(parts["documents"]) if are_several else (parts["document"],)
-    return RankedExample(str(number), parts["query"], documents, None, f"query {number}")
-
-
 _MAKERS: dict[str, Callable[[Bundle, int, Asked], Any]] = {
     "classification": _text,
     "tagging": _tagged,
     "qa": _question,
     "multiple-choice": _choice,
-    "reranking": _ranked,
+    "reranking": lambda _, number, asked: ranked_of(number, asked),
 }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.examples import RankedExample
 from unmask.errors import DataError, UsageError
+from unmask.infer.asking import ranked_of
 from unmask.tasks.predicting import raw_scores
 from unmask.tasks.registry import as_reranker
 from unmask.tasks.reranking import Floats, Reranking
@@ -63,8 +64,13 @@ class Reranker:
         """(N,) how well each text answers the query, more is better; as `CrossEncoder.predict`."""
         return self.task.activated(self.logits(query, texts))
 
-    def predict(self, pairs: Iterable[Sequence[str]]) -> NDArray[np.float32]:
-        """(N,) scores of pairs of a query and a document."""
+    def predict(self, pairs: Iterable[Sequence[str] | Mapping[str, Any]]) -> NDArray[np.float32]:
+        """(N,) scores of pairs of a query and a document, in order or by these names.
+
+        Raises:
+            UsageError: Something that is no such pair.
+            DataError: A part of a pair that is no text.
+        """
         examples = [_pair(number, pair) for number, pair in enumerate(pairs, 1)]
         return self.task.activated(self._scored(examples))
 
@@ -94,7 +100,15 @@ class Reranker:
         return np.concatenate(scores) if scores else np.empty(0, dtype=np.float32)
 
 
-def _pair(number: int, pair: Sequence[str]) -> RankedExample:
+def _pair(number: int, pair: Sequence[str] | Mapping[str, Any]) -> RankedExample:
+    if isinstance(pair, Mapping):
+        example = ranked_of(number, pair)
+        if "documents" in pair:
+            raise UsageError(
+                f"input {number}: has `documents`, expected one `document` of each input: give a "
+                "query with documents by itself, or ask `rank`."
+            )
+        return example
     if isinstance(pair, str) or len(pair) != 2:
         raise UsageError(f"input {number}: is {pair!r:.80}; expected a query and a document.")
     query, document = pair
