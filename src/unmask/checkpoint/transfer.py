@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -17,6 +18,7 @@ from unmask.tasks.embedding import Embedding
 from unmask.tasks.heads import PooledClassifier
 from unmask.tasks.masked_lm import NextSentenceHead
 from unmask.tasks.sentence import HEAD, SentenceEmbedding, build
+from unmask.tasks.sentence_config import DenseConfig, SentenceConfig
 from unmask.tasks.siamese import Siamese
 from unmask.tasks.task import Model
 
@@ -55,18 +57,41 @@ def with_head(bundle: Bundle, head: str, num_outputs: int, generator: torch.Gene
 def with_sentences(bundle: Bundle, task: Embedding, generator: torch.Generator) -> Transfer:
     """The bundle's encoder, shared, under a head for vectors of texts and with the task's losses.
 
-    A sentence encoder's own head goes on where the task makes vectors as it does; what is new is
-    drawn as in `with_head`.
+    A sentence encoder's own dense layers go on where they read and give what they did, see
+    `num_kept`; what is new is drawn as in `with_head`.
     """
-    before = bundle.task.config if isinstance(bundle.task, SentenceEmbedding) else None
-    width = bundle.config.hidden_size
-    head = bundle.model.heads[HEAD] if before == task.config else build(task.config, width)
-    fresh = nn.ModuleList([*([] if before == task.config else [head]), *task.losses])
+    head = build(task.config, bundle.config.hidden_size)
+    places = _dense_places(task.config)
+    kept = 0
+    if isinstance(bundle.task, SentenceEmbedding):
+        before = bundle.task.config
+        kept = num_kept(before, task.config)
+        own: Any = bundle.model.heads[HEAD]
+        for place, trained in zip(places[:kept], _dense_places(before)[:kept], strict=True):
+            head.layers[place] = own.layers[trained]
+    fresh = nn.ModuleList([*(head.layers[place] for place in places[kept:]), *task.losses])
     initialise(fresh, bundle.config.initializer_range, generator)
     weight = next(bundle.model.encoder.parameters())
     fresh.to(device=weight.device, dtype=weight.dtype)
     model = Siamese(Model(bundle.model.encoder, {HEAD: head}), task.losses)
     return Transfer(model.train(bundle.model.training), has_pooler=False)
+
+
+def num_kept(before: SentenceConfig, after: SentenceConfig) -> int:
+    """How many of a sentence encoder's dense layers go on under other settings, from the first.
+
+    Prompts, lengths and what is compared change nothing of a layer; another pooling gives it
+    something else to read.
+    """
+    if before.pooling != after.pooling:
+        return 0
+    pairs = zip(_dense_places(before), _dense_places(after), strict=False)
+    alike = (before.layers[one] == after.layers[other] for one, other in pairs)
+    return sum(1 for _ in takewhile(bool, alike))
+
+
+def _dense_places(config: SentenceConfig) -> list[int]:
+    return [place for place, layer in enumerate(config.layers) if isinstance(layer, DenseConfig)]
 
 
 def _pooler(model: Model) -> nn.Module | None:

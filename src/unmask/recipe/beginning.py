@@ -14,7 +14,7 @@ import torch
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle, refuse_control
 from unmask.checkpoint.huggingface.configuration import read_config
-from unmask.checkpoint.transfer import Transfer, with_head, with_sentences
+from unmask.checkpoint.transfer import Transfer, num_kept, with_head, with_sentences
 from unmask.data.windows import Window
 from unmask.errors import UsageError
 from unmask.models.config import EncoderConfig
@@ -26,6 +26,7 @@ from unmask.tasks.embedding import Embedding
 from unmask.tasks.registry import as_reranker
 from unmask.tasks.reranking import Reranking
 from unmask.tasks.sentence import SentenceEmbedding
+from unmask.tasks.sentence_config import DenseConfig, SentenceConfig
 from unmask.tasks.task import LabelledTask, Model
 from unmask.train.distributed import World
 from unmask.train.layers import freeze, reinitialise_top
@@ -89,6 +90,9 @@ def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say
     if isinstance(task, Embedding):
         before = base.task.config if isinstance(base.task, SentenceEmbedding) else None
         task = task.standing_on(before, config.hidden_size)
+        if before is not None:
+            _tell_of_left_out(before, task.config, say)
+        _require_dropout(task, base)
         start = with_sentences(replace(base, config=config), task, generator)
     elif isinstance(task, Reranking) and _scores_pairs(base, task):
         say("the model scores pairs already: its score is what is trained on")
@@ -108,6 +112,39 @@ def begin(recipe: Finetune, base: Bundle, task: LabelledTask[Any, Any], say: Say
         length = min(base.max_length, longest or base.max_length)
         return replace(begun, tokenizer=base.require_tokenizer().with_max_length(length))
     return begun
+
+
+def _require_dropout(task: Embedding, base: Bundle) -> None:
+    """Refuses to tell a text from others by two passes that are one and the same.
+
+    Raises:
+        UsageError: A loss wants such passes of a model that drops nothing out.
+    """
+    names = [loss.name for loss in task.losses if loss.passes > 1]
+    rates = [part.rate for part in base.model.modules() if isinstance(part, Dropout)]
+    if names and not any(rates):
+        raise UsageError(
+            f"{names[0]}: learns from two passes over a text with dropout of their own, but "
+            f"{base.name} drops nothing out (rate 0), so that both give the same vector: set "
+            "--dropout 0.1, or give pairs and another loss."
+        )
+
+
+def _tell_of_left_out(before: SentenceConfig, after: SentenceConfig, say: Say) -> None:
+    """Says it where trained layers of the model that is gone on with are not part of what comes."""
+    trained = [layer for layer in before.layers if isinstance(layer, DenseConfig)]
+    left_out = trained[num_kept(before, after) :]
+    if not left_out:
+        return
+    sizes = ", ".join(f"{layer.in_features} to {layer.out_features}" for layer in left_out)
+    why = "another one takes its place: leave out --dense to go on with it"
+    if before.pooling != after.pooling:
+        ways = [" and ".join(config.pooling) for config in (before, after)]
+        why = (
+            f"it read what pooling by {ways[0]} gives, and pooling is {ways[1]} now: leave out "
+            "--pooling to go on with it"
+        )
+    say(f"the model's own dense layer ({sizes}) is left out, since {why}")
 
 
 def _scores_pairs(base: Bundle, task: Reranking) -> bool:

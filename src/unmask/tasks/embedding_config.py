@@ -92,9 +92,9 @@ class EmbeddingConfig(LossChoice, LengthConfig):
         """How vectors are made: as the model does that is gone on with, but for what is set."""
         usual = before or SentenceConfig()
         pooling = self.pooling or usual.pooling
-        layers: list[DenseConfig | Literal["normalize"]] = [
-            layer for layer in usual.layers if layer != "normalize"
-        ]
+        layers: list[DenseConfig | Literal["normalize"]] = list(usual.layers)
+        if usual.is_normalised:
+            layers.pop()
         if self.dense is not None or pooling != usual.pooling:
             layers = []
         if self.dense is not None:
