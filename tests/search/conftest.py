@@ -6,6 +6,7 @@ import random
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.search.embedders import Bag
@@ -20,6 +21,7 @@ AUTHORS = ("Austen", "Brontë", "Dickens", "Eliot")
 HOMES = ("folder", "qdrant", "postgres")
 
 MakeDocuments = Callable[..., list[Document]]
+Clients = Callable[[str], Any]
 
 
 @pytest.fixture
@@ -73,19 +75,36 @@ def new_place(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str],
             return str(tmp_path / name)
         if home == "qdrant":
             pytest.importorskip("qdrant_client")
-            return f"qdrant://{tmp_path / 'qdrant'}/{name}"
+            return f"qdrant:///{name}"
         return f"{request.getfixturevalue('database')}#{name}"
 
     return place
 
 
 @pytest.fixture
-def make_index(bag: Bag, new_place: Callable[[str], str]) -> Iterator[Callable[..., Index]]:
+def client_of(tmp_path: Path) -> Clients:
+    """For a place in Qdrant, a client that keeps its files in one folder; else None."""
+
+    def client(place: str) -> Any:
+        if not place.startswith("qdrant:///"):
+            return None
+        from qdrant_client import QdrantClient
+
+        return QdrantClient(path=str(tmp_path / "qdrant" / place.rpartition("/")[2]))
+
+    return client
+
+
+@pytest.fixture
+def make_index(
+    bag: Bag, new_place: Callable[[str], str], client_of: Clients
+) -> Iterator[Callable[..., Index]]:
     """An index with these documents, closed after the test."""
     made: list[Index] = []
 
     def make(documents: list[Document], home: str = "folder", **settings: object) -> Index:
-        index = Index.create(new_place(home), bag, IndexConfig.model_validate(settings))
+        place, config = new_place(home), IndexConfig.model_validate(settings)
+        index = Index.create(place, bag, config, client=client_of(place))
         made.append(index)
         if documents:
             index.add(documents)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.search.conftest import HOMES
+from tests.search.conftest import HOMES, Clients
 from tests.search.embedders import Bag
 
 from unmask.errors import DataError, MachineError, UsageError
@@ -15,7 +16,7 @@ from unmask.search.config import IndexConfig, SearchConfig
 from unmask.search.documents import Chunked, Document, Span, content_sha256
 from unmask.search.filters import holds, parse
 from unmask.search.index import Index
-from unmask.search.store import VectorStore
+from unmask.search.store import About, VectorStore
 
 Make = Callable[..., Any]
 
@@ -147,14 +148,14 @@ def test_what_is_deleted_is_not_found_and_can_be_added_again(
 
 @each_home
 def test_an_index_is_opened_again_as_it_was(
-    home: str, make_documents: Make, new_place: Callable[[str], str], bag: Bag
+    home: str, make_documents: Make, new_place: Callable[[str], str], bag: Bag, client_of: Clients
 ) -> None:
     place, config = new_place(home), IndexConfig.model_validate({"chunk": {"max_tokens": 12}})
-    with Index.create(place, bag, config) as index:
+    with Index.create(place, bag, config, client=client_of(place)) as index:
         index.add(make_documents(10))
         before = index.search("bark", EVERYTHING)
 
-    with Index.open(place, bag) as index:
+    with Index.open(place, bag, client=client_of(place)) as index:
         assert index.store.about.config == config
         after = index.search("bark", EVERYTHING)
         assert [(hit.document, hit.text) for hit in after] == [
@@ -164,27 +165,29 @@ def test_an_index_is_opened_again_as_it_was(
 
 
 @each_home
-def test_another_model_is_refused(home: str, new_place: Callable[[str], str], bag: Bag) -> None:
+def test_another_model_is_refused(
+    home: str, new_place: Callable[[str], str], bag: Bag, client_of: Clients
+) -> None:
     place = new_place(home)
-    Index.create(place, bag).close()
+    Index.create(place, bag, client=client_of(place)).close()
 
     with pytest.raises(DataError, match=r"was built by another model: bag \(sha256 f49e0e278529\)"):
-        Index.open(place, Bag(seed=1))
+        Index.open(place, Bag(seed=1), client=client_of(place))
     with pytest.raises(DataError, match="vectors of 32 dimensions, and bag makes vectors of 16"):
-        Index.open(place, Bag(dimension=16))
+        Index.open(place, Bag(dimension=16), client=client_of(place))
 
 
 @each_home
 def test_what_is_there_is_not_made_again_and_what_is_not_is_not_opened(
-    home: str, new_place: Callable[[str], str], bag: Bag
+    home: str, new_place: Callable[[str], str], bag: Bag, client_of: Clients
 ) -> None:
     place, other = new_place(home), new_place(home)
-    Index.create(place, bag).close()
+    Index.create(place, bag, client=client_of(place)).close()
 
     with pytest.raises(UsageError, match="already"):
-        Index.create(place, bag)
+        Index.create(place, bag, client=client_of(place))
     with pytest.raises(DataError, match="unmask index MODEL --input FILE --output"):
-        Index.open(other, bag)
+        Index.open(other, bag, client=client_of(other))
 
 
 @each_home
@@ -220,10 +223,19 @@ def test_names_and_texts_may_hold_anything(home: str, make_index: Make) -> None:
     assert index.delete([odd]) == 1
 
 
-def test_all_homes_are_stores(make_index: Make) -> None:
-    stores: list[VectorStore] = [make_index([], home).store for home in HOMES]
+@each_home
+def test_every_home_offers_what_a_store_has_to(home: str, make_index: Make) -> None:
+    store = make_index([], home).store
 
-    assert len(stores) == len(HOMES)
+    assert isinstance(store.place, str)
+    assert isinstance(store.about, About)
+    for name, method in vars(VectorStore).items():
+        if not name.startswith("_") and callable(method):
+            wanted, found = (
+                [(one.name, one.kind) for one in inspect.signature(of).parameters.values()]
+                for of in (method, getattr(type(store), name))
+            )
+            assert found == wanted, name
 
 
 @pytest.mark.parametrize("home", ["qdrant", "postgres"])
@@ -285,13 +297,31 @@ def test_a_home_that_cannot_be_reached_is_told_without_a_password(
 
 
 @pytest.mark.parametrize(
-    "place", ["qdrant://host:6333", "qdrant://host:x/y", "postgresql:///x#a-b", "postgresql:///x#1"]
+    ("place", "settings", "message"),
+    [
+        ("qdrant://host/x", {"bm25": {"k1": 2.0}}, "--bm25: without effect in a database"),
+        ("postgresql:///x", {"recall": 0.9}, "--recall: without effect in a database"),
+    ],
 )
-def test_a_place_that_cannot_be_is_refused(place: str, bag: Bag) -> None:
-    pytest.importorskip("qdrant_client")
+def test_settings_of_folders_are_refused_by_databases(
+    place: str, settings: dict[str, Any], message: str, bag: Bag
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        Index.create(place, bag, IndexConfig.model_validate(settings))
 
-    with pytest.raises(UsageError, match="expected"):
-        Index.open(place, bag)
+
+def test_a_database_has_nothing_to_verify(bag: Bag) -> None:
+    with pytest.raises(UsageError, match="--no-verify: without effect in a database"):
+        Index.open("postgresql:///x", bag, verify=False)
+
+
+def test_a_client_is_for_a_collection_of_its_own(bag: Bag) -> None:
+    for place, message in (
+        ("folder", "expected qdrant:///COLLECTION"),
+        ("qdrant://host/x", "names a server, and a client is handed in"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            Index.create(place, bag, client=object())
 
 
 def test_an_error_of_the_database_undoes_the_whole_commit(

@@ -43,26 +43,34 @@ class Index:
         config: IndexConfig = IndexConfig(),
         *,
         model: str | None = None,
+        client: Any = None,
     ) -> Self:
         """Makes an empty index at a place; see `homes` for what a place may be.
 
         `model` is what the model is to be loaded by later; without it the embedder's name.
+        `client` is a client of Qdrant for `qdrant:///COLLECTION`, such as an embedded one; the
+        index closes it.
 
         Raises:
-            UsageError: Something is there already.
+            UsageError: Something is there already, or a setting has no effect there.
             MachineError: It cannot be made, or a package is missing.
         """
+        _tell_of_cut(config, embedder)
         about = About(model or embedder.name, embedder.sha256, embedder.dimension, config)
-        return cls(create_store(place, about), embedder)
+        return cls(create_store(place, about, client), embedder)
 
     @classmethod
-    def open(cls, place: Path | str, embedder: Embedder, *, verify: bool = True) -> Self:
+    def open(
+        cls, place: Path | str, embedder: Embedder, *, verify: bool = True, client: Any = None
+    ) -> Self:
         """Opens an index; with `verify` every byte of a folder is compared with its manifest.
+
+        `client` is as in `create`.
 
         Raises:
             DataError: No index, a damaged one, or one of another model.
         """
-        store = open_store(place, verify=verify)
+        store = open_store(place, verify=verify, client=client)
         with closed_on_error(store):
             return cls(store, embedder)
 
@@ -74,10 +82,11 @@ class Index:
 
         Raises:
             DataError: An id comes twice, a text is empty, or the model's vectors are broken.
-            UsageError: Another process is writing the index.
+            UsageError: Another process is writing the index; none can while this lasts.
         """
-        added = adding.add(self.store, self.embedder, documents, told)
-        self.figures = self.store.finish()
+        with self.store.alone():
+            added = adding.add(self.store, self.embedder, documents, told)
+            self.figures = self.store.finish()
         return added
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -89,7 +98,13 @@ class Index:
         return self.store.delete(ids)
 
     def compact(self) -> Mapping[str, Any]:
-        """Frees the space of what was deleted, and puts everything together."""
+        """Frees the space of what was deleted, and puts everything together.
+
+        Returns how the nearest are found now, as `figures` has it.
+
+        Raises:
+            UsageError: Another process is writing the index.
+        """
         return self.store.compact()
 
     def search(
@@ -146,3 +161,15 @@ class Index:
     ) -> None:
         """Closes it."""
         self.close()
+
+
+def _tell_of_cut(config: IndexConfig, embedder: Embedder) -> None:
+    """Passages longer than the model reads are none."""
+    wanted = config.chunk.max_tokens
+    if wanted is not None and wanted > embedder.max_length:
+        logger.warning(
+            "--chunk.max-tokens %d: %s reads %d tokens of a text, and passages have no more.",
+            wanted,
+            embedder.name,
+            embedder.max_length,
+        )

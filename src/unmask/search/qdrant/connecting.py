@@ -3,46 +3,66 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from unmask.errors import MachineError, UsageError
+from unmask.search.addresses import read_address
 from unmask.search.extras import qdrant
 
+_EXPECTED = "qdrant://HOST:PORT/COLLECTION"
+_PORT = 6333
+"""Where Qdrant listens by itself."""
+_ANSWER_SECONDS = 60
+"""Within which a batch of points is written; the client's own 5 are too few for a busy server."""
 
-def connected(place: str) -> tuple[Any, str, str]:
+
+def connected(place: str, client: Any = None) -> tuple[Any, str, str]:
     """A client, the collection's name, and the place as messages call it.
 
     `qdrant://HOST:PORT/COLLECTION` is a server (`qdrants://` by TLS; its key comes from
-    QDRANT_API_KEY), `qdrant:///FOLDER/COLLECTION` is embedded, with its files in that folder.
+    QDRANT_API_KEY). `qdrant:///COLLECTION` is a collection of the `client` that is handed in.
 
     Raises:
-        UsageError: No such place can be.
-        MachineError: The package is missing, or another process has the folder.
+        UsageError: No such place can be, or it names a folder: what Qdrant keeps in one are
+            pickles, which run what they like when they are opened.
+        MachineError: The package is missing.
     """
-    parts = urlsplit(place)
-    folder, _, collection = parts.path.rpartition("/")
-    _, _, port = parts.netloc.rpartition("@")[2].partition(":")
-    if not collection or (parts.netloc and folder) or not (port.isdecimal() or not port):
+    address = read_address(place, _EXPECTED)
+    collection = address.path.removeprefix("/")
+    if not address.host and client is None:
         raise UsageError(
-            f"{place}: names no collection; expected qdrant://HOST:PORT/COLLECTION, or "
-            "qdrant:///FOLDER/COLLECTION without a server."
+            f"{address.shown}: Qdrant without a server keeps pickles in its folder, and a pickle "
+            "from somebody else runs any code when it is opened, so no folder is opened by its "
+            "name. Start a server, take a folder of `unmask index`, or hand a client of your own "
+            "to Index.create(..., client=) in Python."
         )
-    library = qdrant()
-    if not parts.netloc:
-        try:
-            return library.QdrantClient(path=folder), collection, place
-        except RuntimeError as error:
-            raise MachineError(f"{place}: cannot be opened ({error}).") from error
-    scheme = "https" if parts.scheme == "qdrants" else "http"
-    host = f"{parts.hostname}:{parts.port or 6333}"
-    url = f"{scheme}://{host}"
-    key = os.environ.get("QDRANT_API_KEY")
-    client = library.QdrantClient(url=url, api_key=key, check_compatibility=False, timeout=60)
-    return client, collection, f"{parts.scheme}://{host}/{collection}"
+    if address.host and client is not None:
+        raise UsageError(
+            f"{address.shown}: names a server, and a client is handed in; expected "
+            "qdrant:///COLLECTION with it."
+        )
+    if not collection or "/" in collection:
+        raise UsageError(f"{address.shown}: names no collection; expected {_EXPECTED}.")
+    if address.user:
+        raise UsageError(
+            f"{address.scheme}://{address.host}/{collection}: Qdrant knows no users; its key comes "
+            "from QDRANT_API_KEY. Leave out what stands before the @."
+        )
+    if client is not None:
+        return client, collection, address.shown
+    scheme = "https" if address.scheme == "qdrants" else "http"
+    host = address.host if re.search(r":\d+$", address.host) else f"{address.host}:{_PORT}"
+    made = qdrant().QdrantClient(
+        url=f"{scheme}://{host}",
+        api_key=os.environ.get("QDRANT_API_KEY"),
+        check_compatibility=False,
+        timeout=_ANSWER_SECONDS,
+    )
+    return made, collection, f"{address.scheme}://{host}/{collection}"
 
 
 def is_there(place: str) -> bool:
