@@ -6,7 +6,8 @@ in fp32, tokenizing included; theirs is `SentenceTransformer.encode` with its ow
 Training: steps of multiple negatives ranking by all-MiniLM-L6-v2, 64 pairs, dropout 0.1, fused
 AdamW: neighbouring paragraphs of novels, whose lengths vary (up to 256 tokens), and titles with
 abstracts of SciFact, nearly all of which are cut at 128. Theirs is the loss in the loop of its
-Trainer, batches padded to their longest by its collator; ours is the training loop's own step.
+Trainer, batches padded to their longest by its collator, which tokenizes them too; ours is the
+training loop's own step, whose texts were tokenized once before.
 
 Large batches: one step of 1,024 pairs with a pretraining preset's mini encoder, in chunks; theirs
 is CachedMultipleNegativesRankingLoss with mini-batches of 32. Time, and peak memory above what the
@@ -168,6 +169,7 @@ def _our_steps(
     from unmask.data.loader import Cursor, step_batches
     from unmask.data.planned import PlannedSource
     from unmask.nn.dropout import Dropout
+    from unmask.nn.memory import keep_freed_memory
     from unmask.recipe.beginning import kept_tokens
     from unmask.tasks.embedding import Embedding
     from unmask.tasks.embedding_config import EmbeddingConfig
@@ -178,7 +180,6 @@ def _our_steps(
     from unmask.train.config import FinetuningOptimConfig
     from unmask.train.distributed import World
     from unmask.train.gradients import clip
-    from unmask.nn.memory import keep_freed_memory
     from unmask.train.optim import Optimizers
     from unmask.train.row_adamw import look_up_sparsely
 

@@ -87,11 +87,10 @@ def search(result: Figures) -> str:
         [
             "## Search",
             f"{passages:,} passages of novels, whole sentences of at most {settings['max_tokens']} "
-            f"tokens, by all-MiniLM-L6-v2, {settings['threads']} threads. The vectors took "
-            f"{vectors['seconds'] / 60:.1f} minutes ({vectors['texts'] / vectors['seconds']:,.0f} "
-            "passages a second) and were made once; building is everything else. Recall: of the "
-            "ten nearest passages of all, those that are found too, over "
-            f"{settings['queries']:,} sentences of other books.",
+            f"tokens, by all-MiniLM-L6-v2, {settings['threads']} threads. Their vectors are made "
+            f"once, {digits(vectors['per_second'], 0)} a second; building is everything else. "
+            "Recall: of the ten nearest passages of all, those that are found too, over "
+            f"{settings['queries']:,} sentences of other books. Memory is above that of the model.",
             table(
                 ["", "built in", "on disk", "memory, building", "memory, asking", "recall@10"],
                 built,

@@ -28,11 +28,11 @@ def our_step(data: str, train: Path, batch_size: int, rate: float) -> Work:
     from unmask.data.loader import Cursor, step_batches
     from unmask.data.rejects import Rejects
     from unmask.data.windows import WindowSource
+    from unmask.nn.memory import keep_freed_memory
     from unmask.recipe.reproduce.datasets import DATA_SETS
     from unmask.tasks.registry import TASKS
     from unmask.train.config import FinetuningConfig, FinetuningOptimConfig
     from unmask.train.gradients import clip
-    from unmask.nn.memory import keep_freed_memory
     from unmask.train.optim import Optimizers
     from unmask.train.row_adamw import look_up_sparsely
 

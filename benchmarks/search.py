@@ -1,8 +1,8 @@
 """Searching 100,000 passages of novels: building, latency, recall, memory.
 
 Whole books are cut into passages of whole sentences, at most 64 tokens each, until there are enough
-of them, and all-MiniLM-L6-v2 makes a vector of each, once; the time that takes stands by itself,
-for it is the same for every kind of index. Then each kind is built in a process of its own from
+of them, and all-MiniLM-L6-v2 makes a vector of each, once, which is the same for every kind of
+index; how many it makes a second is measured on some of them. Then each kind is built in a process of its own from
 these vectors, which takes cutting, words (BM25), files and, where a kind does not look at all
 vectors, its graph or cells with the measuring of its recall. A second process opens it and is asked
 one question after another: sentences of books that are not in the index.
@@ -19,7 +19,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,8 @@ Figures = dict[str, Any]
 Found = list[list[tuple[str, int]]]
 NUM_PASSAGES = 100_000
 NUM_QUERIES = 1_000
+NUM_TIMED = 2_048
+"""Passages whose encoding is timed, several times."""
 TOP = 10
 CHUNK = ChunkConfig(max_tokens=64, overlap_tokens=16)
 FEWEST_WORDS, MOST_WORDS = 6, 30
@@ -64,10 +66,12 @@ class Remembering:
     name: str = "all-MiniLM-L6-v2"
     dimension: int = field(init=False)
     max_length: int = field(init=False)
+    max_query_length: int = field(init=False)
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.dimension, self.max_length = self.model.dimension, self.model.max_length
+        self.max_query_length = self.model.max_query_length
         self.sha256 = self.model.sha256
 
     def encode_query(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -115,11 +119,11 @@ def questions(paths: Sequence[Path], number: int) -> list[str]:
 
 
 def made(number: int) -> Path:
-    """A folder with the passages' texts and vectors, and how long these took."""
+    """A folder with the passages' texts and vectors, made once."""
     from unmask.search.chunking import passages_of
 
     folder = material.WORK / f"passages-{number}"
-    if (folder / "made.json").is_file():
+    if (folder / "vectors.npy").is_file():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     embedder = loaded()
@@ -130,13 +134,21 @@ def made(number: int) -> Path:
             for span in passages_of(document, embedder, CHUNK)
         )
     )
-    started = time.perf_counter()
-    np.save(folder / "vectors.npy", embedder.encode_document(texts))
-    seconds = time.perf_counter() - started
     (folder / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
-    about = {"seconds": seconds, "texts": len(texts), "threads": torch.get_num_threads()}
-    (folder / "made.json").write_text(json.dumps(about), encoding="utf-8")
+    np.save(folder / "unfinished.npy", embedder.encode_document(texts))
+    (folder / "unfinished.npy").replace(folder / "vectors.npy")
     return folder
+
+
+def encode(number: int, rounds: int) -> Figures:
+    """Passages encoded a second, by turns."""
+    texts = json.loads((made(number) / "texts.json").read_text(encoding="utf-8"))
+    some, embedder, rates = texts[:: max(1, len(texts) // NUM_TIMED)][:NUM_TIMED], loaded(), []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        embedder.encode_document(some)
+        rates.append(len(some) / (time.perf_counter() - started))
+    return {"texts": len(texts), "per_second": measure.spread(rates)}
 
 
 def loaded() -> Any:
@@ -206,7 +218,7 @@ def ask(number: int, kind: str, num_queries: int) -> Figures:
     answer: Figures = {}
     answer["megabytes"] = measure.peak_above_now(work, 1)
     answer["milliseconds"] = {way: quantiles(of) for way, of in latencies.items()}
-    (material.WORK / f"found-{kind}.json").write_text(json.dumps(found), encoding="utf-8")
+    found_by(number, kind).write_text(json.dumps(found), encoding="utf-8")
     return answer
 
 
@@ -214,12 +226,15 @@ def quantiles(milliseconds: Sequence[float]) -> Figures:
     return {name: float(np.quantile(milliseconds, q)) for name, q in (("p50", 0.5), ("p99", 0.99))}
 
 
-def recall(kind: str) -> float:
+def found_by(number: int, kind: str) -> Path:
+    """What a kind found for each question."""
+    return place_of(number, kind).with_suffix(".found.json")
+
+
+def recall(number: int, kind: str) -> float:
     """Of the ten nearest of all, the share that the kind found too."""
     read = partial(Path.read_text, encoding="utf-8")
-    exact, own = (
-        json.loads(read(material.WORK / f"found-{name}.json")) for name in ("exact", kind)
-    )
+    exact, own = (json.loads(read(found_by(number, name))) for name in ("exact", kind))
     shares = [
         len({*map(tuple, one)} & {*map(tuple, other)}) / len(one)
         for one, other in zip(exact, own, strict=True)
@@ -227,11 +242,14 @@ def recall(kind: str) -> float:
     return float(np.mean(shares))
 
 
+WORKS: dict[str, Callable[..., Figures]] = {"encode": encode, "build": build, "ask": ask}
+
+
 def serve() -> None:
     """A worker that does what each line of JSON asks for."""
     for line in sys.stdin:
         order = json.loads(line)
-        print(json.dumps({"build": build, "ask": ask}[order.pop("work")](**order)), flush=True)
+        print(json.dumps(WORKS[order.pop("work")](**order)), flush=True)
 
 
 def answered(arguments: argparse.Namespace, **order: Any) -> Figures:
@@ -247,7 +265,6 @@ def main() -> None:
     )
     parser.add_argument("--passages", type=int, default=NUM_PASSAGES)
     parser.add_argument("--queries", type=int, default=NUM_QUERIES)
-    parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -259,7 +276,7 @@ def main() -> None:
     if arguments.worker:
         serve()
         return
-    folder = made(arguments.passages)
+    made(arguments.passages)  # before any side starts
     result: Figures = {
         "settings": {
             "queries": arguments.queries,
@@ -267,13 +284,13 @@ def main() -> None:
             "max_tokens": CHUNK.max_tokens,
             "overlap_tokens": CHUNK.overlap_tokens,
         },
-        "vectors": json.loads((folder / "made.json").read_text(encoding="utf-8")),
+        "vectors": answered(arguments, work="encode", rounds=1 if arguments.quick else 5),
         "kinds": {},
     }
-    for kind in arguments.only:
+    for kind in KINDS:
         one = {"build": answered(arguments, work="build", kind=kind)}
         one["ask"] = answered(arguments, work="ask", kind=kind, num_queries=arguments.queries)
-        one["recall"] = recall(kind)
+        one["recall"] = recall(arguments.passages, kind)
         result["kinds"][kind] = one
         print(f"{kind}: recall {one['recall']:.4f}", file=sys.stderr)
     measure.keep("search", result, arguments.results)
