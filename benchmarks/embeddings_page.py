@@ -43,7 +43,7 @@ def embeddings(result: Figures) -> str:
             f"Against sentence-transformers, fp32, {settings['threads']} threads, each side in a "
             f"process of its own, in turns, {settings['rounds']} rounds: median, least and "
             "greatest. Encoding: all-MiniLM-L6-v2, sentences of STS-B and abstracts of SciFact in "
-            "turns, tokenizing included. Training: all-MiniLM-L6-v2, multiple negatives ranking, 64 "
+            "turns, tokenizing included. Training: the same model, multiple negatives ranking, 64 "
             "pairs: neighbouring paragraphs of novels of any length up to 256 tokens, and titles "
             "with abstracts, nearly all cut at 128. At once: 1,024 such pairs with a mini encoder "
             "of random weights, against the cached loss (GradCache).",

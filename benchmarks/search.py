@@ -2,10 +2,10 @@
 
 Whole books are cut into passages of whole sentences, at most 64 tokens each, until there are enough
 of them, and all-MiniLM-L6-v2 makes a vector of each, once, which is the same for every kind of
-index; how many it makes a second is measured on some of them. Then each kind is built in a process of its own from
-these vectors, which takes cutting, words (BM25), files and, where a kind does not look at all
-vectors, its graph or cells with the measuring of its recall. A second process opens it and is asked
-one question after another: sentences of books that are not in the index.
+index; how many it makes a second is measured on some of them. Then each kind is built in a process
+of its own from these vectors, which takes cutting, words (BM25), files and, where a kind does not
+look at all vectors, its graph or cells with the measuring of its recall. A second process opens it
+and is asked one question after another: sentences of books that are not in the index.
 
 Latency is that of `Index.search`, from the text of a question to ten passages with their text, by
 vectors (the question's own is made each time), by words, and by both. Recall is the share of the
@@ -288,7 +288,7 @@ def main() -> None:
         "kinds": {},
     }
     for kind in KINDS:
-        one = {"build": answered(arguments, work="build", kind=kind)}
+        one: Figures = {"build": answered(arguments, work="build", kind=kind)}
         one["ask"] = answered(arguments, work="ask", kind=kind, num_queries=arguments.queries)
         one["recall"] = recall(arguments.passages, kind)
         result["kinds"][kind] = one
