@@ -122,6 +122,7 @@ def test_flags_say_how_vectors_are_made(
     ("flags", "message"),
     [
         (["--column.text", "words"], "no column `words`; found `idx`, `text`, `said`"),
+        (["--column.text", "said", "--data.columns.text", "idx"], "the same settings; give one"),
         (["--pooling", "median"], "pooling: 'median' is not there"),
         (["--prompt-name", "title"], "'title' is none of the model's prompts: 'query', 'document'"),
         (["--batch-size", "0"], "batch-size"),

@@ -124,6 +124,8 @@ def test_titles_and_bodies_become_pairs_and_get_negatives(
         ),
         (("--input", "SHORT", "--pairs", "paragraphs"), 3, "gives no pair by --pairs paragraphs"),
         (("MODEL", "--input", "SHORT"), 3, "one text; expected an anchor and its positive"),
+        (("MODEL", "--input", "PAIRS", "--min-words", "3"), 2, "--min-words: without effect"),
+        (("MODEL", "--input", "PAIRS", "--seed", "3"), 2, "--seed: without effect on the hardest"),
         (("MODEL", "--input", "PAIRS", "--num-negatives", "0"), 2, "--num-negatives 0"),
         (("MODEL", "--input", "PAIRS", "--min-score", "2"), 3, "no text is left as a negative"),
     ],

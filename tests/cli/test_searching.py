@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.cli.conftest import headed
 
+from unmask.checkpoint import native
 from unmask.infer.engine import load
+from unmask.nn.init import initialise
 from unmask.search.config import SearchConfig
+from unmask.search.folder.committing import locked
+from unmask.search.folder.store import FolderStore
 from unmask.search.index import Index
 from unmask.tasks.reranking import Reranking
 
@@ -176,6 +181,58 @@ def test_documents_are_deleted(built: Path, tiny_encoder: Path, run: Run) -> Non
     assert (told["deleted"], told["num_documents"]) == (1, 2)
 
 
+def test_the_space_of_what_was_deleted_is_freed(built: Path, tiny_encoder: Path, run: Run) -> None:
+    run("index", tiny_encoder, "--output", built, "--delete", "a")
+    (before,) = built.rglob("vectors.npy")
+    size = before.stat().st_size
+
+    said = run("index", tiny_encoder, "--output", built, "--compact", "--json")
+
+    assert said.code == 0, said.err
+    assert json.loads(said.out) == {
+        "index": str(built), "kind": "exact", "recall": 1.0, "num_documents": 2, "num_passages": 2,
+    }  # fmt: skip
+    (after,) = built.rglob("vectors.npy")
+    assert after.stat().st_size < size
+    assert not list(built.rglob("deleted-*"))
+
+
+def test_a_run_that_is_refused_leaves_the_list_of_another_alone(
+    built: Path, documents: Path, tiny_encoder: Path, run: Run
+) -> None:
+    listed = built / "index.rejects.jsonl"
+    listed.write_text("of the run that goes on\n")
+
+    with locked(built):
+        said = run("index", tiny_encoder, "--input", documents, "--output", built)
+
+    assert said.code == 2
+    assert "another process is adding to this index" in said.err
+    assert listed.read_text() == "of the run that goes on\n"
+
+
+def test_a_setting_that_differs_is_told_without_a_password(
+    documents: Path, tiny_encoder: Path, run: Run, monkeypatch: pytest.MonkeyPatch, built: Path
+) -> None:
+    monkeypatch.setattr("unmask.search.index.open_store", lambda *_, **__: FolderStore(built))
+    monkeypatch.setattr("unmask.search.homes.is_there", lambda _: True)
+    place = "postgresql://me:secret@localhost/db"
+
+    said = run("index", tiny_encoder, "--input", documents, "--output", place, "--kind", "ivf")
+
+    assert said.code == 2
+    assert "--kind ivf: the index at" in said.err
+    assert "secret" not in said.err
+
+
+def test_bytes_of_a_query_that_are_no_text_are_replaced(built: Path, run: Run) -> None:
+    said = run("search", built, b"cat \xff".decode("utf-8", "surrogateescape"), "--json")
+
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["query"] == "cat \ufffd"
+    assert said.out.encode()
+
+
 def test_a_changed_file_replaces_what_changed(
     built: Path, documents: Path, tiny_encoder: Path, run: Run
 ) -> None:
@@ -202,14 +259,21 @@ def test_settings_of_an_index_are_fixed(
     assert "was begun with 32, and that stays" in other.err
 
 
-def test_another_model_is_refused(built: Path, documents: Path, judge: Path, run: Run) -> None:
-    added = run("index", judge, "--input", documents, "--output", built)
-    searched = run("search", built, "cat", "--model", judge)
+def test_another_model_is_refused(
+    built: Path, documents: Path, tiny_encoder: Path, run: Run, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    bundle = native.load(tiny_encoder)
+    initialise(bundle.model, 0.05, torch.Generator().manual_seed(1))
+    native.save(bundle, other)
+
+    added = run("index", other, "--input", documents, "--output", built)
+    searched = run("search", built, "cat", "--model", other)
 
     for said in (added, searched):
-        assert said.code in (0, 3)
-    # The judge has the tiny encoder's weights under another head; what counts is the vectors' hash.
-    assert added.code == searched.code
+        assert said.code == 3
+        assert f"{built}: was built by another model" in said.err
+    assert run("search", built, "cat", "--model", tiny_encoder).code == 0
 
 
 def test_a_model_that_has_moved_is_named_by_hand(
@@ -247,6 +311,13 @@ def test_an_index_is_found_from_another_folder(
         (("search", "NOWHERE", "cat"), 3, "NOWHERE: is no index"),
         (("index", "MODEL", "--delete", "a", "--output", "NOWHERE"), 3, "NOWHERE: is no index"),
         (("index", "MODEL", "--output", "INDEX"), 2, "expected files of documents by --input"),
+        (("index", "MODEL", "--compact", "--output", "NOWHERE"), 3, "NOWHERE: is no index"),
+        (("search", "INDEX", "cat", "--depth", "5"), 2, "--by hybrid or --reranker"),
+        (("search", "INDEX", "cat", "--rrf-k", "5", "--by", "words"), 2, "--rrf-k: without effect"),
+        (("search", "qdrant://localhost:99999/x", "cat"), 2, "a number up to 65535"),
+        (("search", "qdrant:///typo/x", "cat"), 2, "keeps pickles in its folder"),
+        (("search", "postgresql://[x/db", "cat"), 2, "expected postgresql://USER@HOST/DATABASE"),
+        (("search", "qdrant://localhost/x", "cat", "--no-verify"), 2, "--no-verify: without"),
         (("index", "MODEL", "--input", "NOWHERE", "--output", "INDEX"), 3, "no such file"),
         (("index", "NOWHERE", "--input", "FILE", "--output", "INDEX"), 3, "NOWHERE"),
     ],
@@ -309,7 +380,8 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
 
     said = run(*words, "--commit-passages", "1")
 
-    assert said.err.startswith("indexing: 3 passages, ")
+    assert said.err.startswith("indexing: 1 passage, ")
+    assert "indexing: 3 passages, " in said.err
     assert "/s" in said.err
 
 

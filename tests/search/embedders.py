@@ -25,6 +25,10 @@ class Bag:
     """Texts that it was asked for."""
 
     @property
+    def max_query_length(self) -> int:
+        return self.max_length
+
+    @property
     def sha256(self) -> str:
         return hashlib.sha256(f"bag {self.seed}".encode()).hexdigest()
 

@@ -54,7 +54,7 @@ def index(folder: Path, number: int) -> None:
     adding._DOCUMENTS = 2  # a commit for every two documents
     tiers.PENDING = store.PENDING = 4
     bag = Bag(dimension=8)
-    config = IndexConfig(commit_passages=1)
+    config = IndexConfig(commit_passages=2)
     there = (folder / "manifest.json").exists()
     with Index.open(folder, bag) if there else Index.create(folder, bag, config) as opened:
         opened.add(documents(number), lambda now, _: print(now.added, now.unchanged, flush=True))

@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from unmask.search.config import IndexConfig, SearchConfig
 from unmask.search.documents import Document
 from unmask.search.folder import approximate, tiers
 from unmask.search.folder.manifest import FILE_NAME, is_index
-from unmask.search.folder.store import FolderStore
 from unmask.search.index import Index
 
 Make = Callable[..., Any]
@@ -150,10 +150,7 @@ def test_adding_little_to_much_builds_nothing_again(built: Index, make_documents
     assert len(after) == 3
 
 
-def test_a_run_of_many_commits_leaves_few_segments(
-    make_documents: Make, make_index: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("unmask.search.adding._DOCUMENTS", 4)
+def test_a_run_of_many_commits_leaves_few_segments(make_documents: Make, make_index: Make) -> None:
     index = make_index([], commit_passages=1)
     most = 0
 
@@ -161,7 +158,7 @@ def test_a_run_of_many_commits_leaves_few_segments(
         nonlocal most
         most = max(most, len(segments_of(index)))
 
-    index.add(make_documents(4 * (3 * tiers.PENDING + 5)), watch)
+    index.add(make_documents(3 * tiers.PENDING + 5), watch)
 
     assert most <= tiers.PENDING + 2
     assert len(segments_of(index)) <= 2
@@ -248,9 +245,7 @@ def test_a_graph_that_was_lost_is_built_again(
         assert index.store.finish()["recall"] >= 0.98
 
 
-def test_a_reader_sees_what_it_opened_until_it_looks_again(
-    make_documents: Make, make_index: Make, bag: Bag
-) -> None:
+def test_a_reader_sees_what_it_opened(make_documents: Make, make_index: Make, bag: Bag) -> None:
     index = make_index(make_documents(10))
     reader = Index.open(folder_of(index), bag)
     before = reader.search("bark", EVERYTHING)
@@ -260,17 +255,17 @@ def test_a_reader_sees_what_it_opened_until_it_looks_again(
     index.compact()
 
     assert reader.search("bark", EVERYTHING) == before
-    assert isinstance(reader.store, FolderStore)
-    reader.store.refresh()
-    assert reader.search("bark", EVERYTHING) == index.search("bark", EVERYTHING)
+    with Index.open(folder_of(index), bag) as again:
+        assert again.search("bark", EVERYTHING) == index.search("bark", EVERYTHING)
 
 
-def test_two_may_not_write_at_once(make_index: Make) -> None:
+def test_two_may_not_write_at_once(make_index: Make, bag: Bag) -> None:
     index = make_index([Document("a", "Bark.")])
+    other_folder = folder_of(index).parent / "other"
     holding = (
         "import sys, time\nfrom pathlib import Path\n"
         "from unmask.checkpoint.lock import RunLock\n"
-        f"with RunLock(Path({str(folder_of(index))!r})):\n"
+        f"with RunLock(Path({str(folder_of(index))!r})), RunLock(Path({str(other_folder)!r})):\n"
         "    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     with subprocess.Popen(
@@ -280,10 +275,51 @@ def test_two_may_not_write_at_once(make_index: Make) -> None:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(UsageError, match="another process is adding to this index"):
             index.add([Document("b", "Fest.")])
+        with pytest.raises(UsageError, match="another process is adding to this index"):
+            Index.create(other_folder, bag)
         assert index.search("bark")[0].document == "a"
         other.communicate()
 
     assert index.add([Document("b", "Fest.")]).added == 1
+
+
+def test_nobody_writes_between_the_commits_of_a_run(
+    make_documents: Make, make_index: Make, bag: Bag
+) -> None:
+    index = make_index([], commit_passages=1)
+    refused = 0
+
+    def disturb(_: object, _waiting: int) -> None:
+        nonlocal refused
+        with Index.open(folder_of(index), bag) as other:
+            with pytest.raises(UsageError, match="another process is adding to this index"):
+                other.delete(["d0"])
+            refused += 1
+
+    index.add(make_documents(3), disturb)
+
+    assert refused >= 3
+    assert index.count().documents == 3
+    assert index.delete(["d0"]) == 1
+
+
+def test_of_two_that_begin_an_index_one_does(
+    tmp_path: Path, bag: Bag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "index"
+
+    @contextmanager
+    def after_another(folder: Path) -> Iterator[None]:
+        monkeypatch.undo()
+        Index.create(folder, bag).close()
+        yield
+
+    monkeypatch.setattr("unmask.search.folder.store.locked", after_another)
+    with pytest.raises(UsageError, match="holds an index already"):
+        Index.create(place, bag, IndexConfig(kind="ivf"))
+
+    with Index.open(place, bag) as index:
+        assert index.store.about.config.kind == "auto"
 
 
 def test_what_a_killed_writer_left_is_swept_away(make_index: Make) -> None:

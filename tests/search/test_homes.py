@@ -324,6 +324,37 @@ def test_a_client_is_for_a_collection_of_its_own(bag: Bag) -> None:
             Index.create(place, bag, client=object())
 
 
+@pytest.mark.parametrize("home", ["qdrant", "postgres"])
+def test_what_somebody_deletes_during_a_search_is_left_out(
+    home: str, make_documents: Make, make_index: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index(make_documents(6), home)
+    store: Any = index.store
+    search, gone = store.search, iter(["d0", "d1"])
+
+    def found_and_deleted(*asked: Any) -> Any:
+        found = search(*asked)
+        store.delete([next(gone)])
+        return found
+
+    monkeypatch.setattr(store, "search", found_and_deleted)
+
+    hits = index.search("bark", EVERYTHING)
+    again = index.search("bark", EVERYTHING, Even())
+
+    assert {hit.document for hit in hits} == {f"d{i}" for i in range(1, 6)}
+    assert [(hit.document, hit.start, hit.score) for hit in again] == [
+        (hit.document, hit.start, 1.0) for hit in hits if hit.document != "d1"
+    ]
+
+
+class Even:
+    """A reranker to which everything is as good."""
+
+    def rank(self, _query: str, texts: list[str]) -> np.ndarray:
+        return np.ones(len(texts))
+
+
 def test_an_error_of_the_database_undoes_the_whole_commit(
     make_documents: Make, make_index: Make
 ) -> None:

@@ -11,7 +11,8 @@ import pytest
 from tests.search.embedders import Bag
 
 from unmask.errors import DataError, UsageError
-from unmask.search.config import SearchConfig
+from unmask.search.chunking import passages_of
+from unmask.search.config import IndexConfig, SearchConfig
 from unmask.search.documents import Document
 from unmask.search.index import Index
 
@@ -217,6 +218,43 @@ def test_a_reranker_orders_the_best_again(make_documents: Make, make_index: Make
     assert reranker.asked == [("bark", 30)]
 
 
+def test_all_that_is_shown_is_ranked_again(make_documents: Make, make_index: Make) -> None:
+    index, reranker = make_index(make_documents(40)), Longest()
+
+    hits = index.search("bark", SearchConfig(top_k=20, depth=5), reranker)
+
+    assert len(hits) == 20
+    assert reranker.asked == [("bark", 20)]
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_a_query_is_cut_where_the_model_stops_to_read_queries(
+    make_index: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    index = make_index([Document("a", "Bark.")])
+    asked: list[str] = []
+    make = index.embedder.encode_query
+    monkeypatch.setattr(
+        index.embedder, "encode_query", lambda texts: asked.extend(texts) or make(texts)
+    )
+    monkeypatch.setattr(Bag, "max_query_length", 3)
+
+    index.search("one two three four")
+
+    assert asked == ["one two three"]
+    assert "has 4 tokens, and bag reads 3" in caplog.text
+
+
+def test_passages_longer_than_the_model_are_told_of(
+    make_index: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_index([], chunk={"max_tokens": 24})
+    assert caplog.text == ""
+
+    make_index([], chunk={"max_tokens": 25})
+    assert "--chunk.max-tokens 25: bag reads 24 tokens" in caplog.text
+
+
 @pytest.mark.parametrize("scores", [[1.0], [np.nan, 1.0], [[1.0, 2.0]]])
 def test_a_reranker_that_gives_no_score_for_each_is_refused(
     scores: list[float], make_index: Make
@@ -262,10 +300,24 @@ def test_progress_is_told_after_each_batch_and_commit(
 
     whole = index.count().passages
     assert (added.added, added.passages) == (1100, whole)
-    assert [kept for kept, _, _ in told] == [0, 1024, 1024, 1100]
-    assert [passages > 0 for _, passages, _ in told] == [False, True, True, True]
-    assert [waiting > 0 for _, _, waiting in told] == [True, False, True, False]
+    kept = [documents for documents, _, _ in told]
+    assert kept[0] == 0 < kept[1] == kept[2] < kept[-1] == 1100
+    assert [passages > 0 for _, passages, _ in told] == [False, True, True, True, True]
+    assert [waiting > 0 for _, _, waiting in told] == [True, False, True, True, False]
     assert told[-1] == (1100, whole, 0)
+
+
+def test_a_kill_loses_no_more_than_was_to_be_kept_and_one_document(
+    make_documents: Make, make_index: Make
+) -> None:
+    documents = make_documents(100)
+    index = make_index([], commit_passages=10)
+    most = max(len(passages_of(one, index.embedder, IndexConfig().chunk)) for one in documents)
+    kept: list[int] = []
+
+    index.add(documents, lambda now, _: kept.append(now.passages))
+
+    assert max(np.diff([0, *kept])) < 10 + most
 
 
 def test_the_title_is_read_with_every_passage(make_index: Make) -> None:

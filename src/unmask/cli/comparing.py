@@ -64,7 +64,7 @@ def deduplicate(
         for i, ids in of_kept.items()
     )
     figures = {"texts": len(texts), "kept": len(found.kept), "groups": len(found.groups)}
-    _give(rows, figures, output, _shown_kept, as_json=json)
+    _give(rows, figures, output, _show_kept, as_json=json)
 
 
 def paraphrases(
@@ -97,7 +97,7 @@ def paraphrases(
         for i, j, score in zip(found.i, found.j, found.scores.tolist(), strict=True)
     )
     figures = {"texts": len(texts), "pairs": len(found.i)}
-    _give(rows, figures, output, _shown_pair, as_json=json)
+    _give(rows, figures, output, _show_pairs, as_json=json)
 
 
 def cluster(
@@ -128,10 +128,7 @@ def cluster(
     )
     alone = numbers.count(-1)
     figures = {"texts": len(texts), "clusters": len(found), "alone": alone}
-    if output is None and not json:
-        _show_clusters(texts, found)
-    else:
-        _give(rows, figures, output, repr, as_json=json)
+    _give(rows, figures, output, lambda _: _show_clusters(texts, found), as_json=json)
 
 
 def _refuse_idle(settings: ClusterConfig) -> None:
@@ -154,30 +151,35 @@ def _give(
     rows: Iterable[Row],
     figures: dict[str, int],
     output: Path | None,
-    shown: Callable[[Row], str],
+    show_rows: Callable[[Iterable[Row]], None],
     *,
     as_json: bool,
 ) -> None:
-    """Writes the rows and tells the figures, or prints the rows."""
+    """Writes the rows and tells the figures, or prints the rows, for people as `show_rows` does."""
     from unmask.search.row_files import write_rows
     from unmask.terminal import show
 
+    if output is None and not as_json:
+        show_rows(rows)
+        return
     if output is None:
         for row in rows:
-            print(json_format.dumps(row, ensure_ascii=False) if as_json else shown(row))
+            print(json_format.dumps(row, ensure_ascii=False))
         return
     write_rows(output, rows)
     told = [(name.replace("_", " "), f"{number:,}") for name, number in figures.items()]
     show({"output": str(output), **figures}, [("output", str(output)), *told], as_json=as_json)
 
 
-def _shown_kept(row: Row) -> str:
-    others = f"  (also {', '.join(row['duplicates'])})" if row["duplicates"] else ""
-    return f"{row['id']:>6}  {row['text']}{others}"
+def _show_kept(rows: Iterable[Row]) -> None:
+    for row in rows:
+        others = f"  (also {', '.join(row['duplicates'])})" if row["duplicates"] else ""
+        print(f"{row['id']:>6}  {row['text']}{others}")
 
 
-def _shown_pair(row: Row) -> str:
-    return f"{row['score']:7.4f}  {row['text1']}\n{'':9}{row['text2']}"
+def _show_pairs(rows: Iterable[Row]) -> None:
+    for row in rows:
+        print(f"{row['score']:7.4f}  {row['text1']}\n{'':9}{row['text2']}")
 
 
 def _show_clusters(texts: list[TextExample], clusters: list[Ids]) -> None:

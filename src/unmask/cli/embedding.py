@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from unmask.cli.flags import AsJson
+from unmask.cli.vectored import reading
 from unmask.data.labelled.config import Columns, LabelledConfig
 from unmask.infer.config import AnsweringConfig, EncodingConfig
 
@@ -48,8 +49,7 @@ def embed(
     bundle = load(model, precision=answering.precision).bundle
     encoder = Encoder.of(bundle, encoding.pooling)
     prompt = encoder.prompt(encoding.prompt, encoding.prompt_name)
-    config = data or LabelledConfig()
-    config = config if column is None else config.model_copy(update={"columns": column})
+    config = reading(data, column)
     rejects = Rejects(config.max_reject_rate, setting="--data.max-reject-rate")
     texts = texts_in(input, config, rejects)
     total = write_vectors(

@@ -39,6 +39,7 @@ def index(
     reading: Annotated[ReadingConfig, Parameter(name="*")] = ReadingConfig(),
     answering: Annotated[AnsweringConfig, Parameter(name="*")] = AnsweringConfig(),
     delete: tuple[str, ...] = (),
+    compact: Annotated[bool, Parameter(negative="")] = False,
     json: AsJson = False,
 ) -> None:
     """Makes documents searchable by a sentence encoder, and adds to them or deletes later.
@@ -59,25 +60,35 @@ def index(
         postgresql://USER@HOST/DATABASE.
     delete
         Ids of documents to remove.
+    compact
+        Frees the space of what was deleted or replaced, and puts the parts of the index together,
+        which copies all of it. Without it, a part is copied by itself when documents are added and
+        more than a third of it is gone.
     """
     from unmask.infer.engine import load
     from unmask.search.homes import is_there
 
-    if not input and not delete:
-        raise UsageError("index: expected files of documents by --input, or ids by --delete.")
+    if not input and not delete and not compact:
+        raise UsageError(
+            "index: expected files of documents by --input, ids by --delete, or --compact."
+        )
     for file in input:  # before an index is begun
         if not file.exists() or file.is_dir():
             found = "is a folder" if file.is_dir() else "no such file"
             raise DataError(f"{file}: {found}; expected a file of documents.")
     engine = load(model, precision=answering.precision)
     is_new = bool(input) and not is_there(output)
-    with _opened(output, engine, model, settings or IndexConfig(), is_new=is_new) as opened:
-        deleted = opened.delete(delete) if delete else 0
+    with (
+        _opened(output, engine, model, settings or IndexConfig(), is_new=is_new) as opened,
+        opened.store.alone(),
+    ):
         figures: dict[str, Any] = {"index": opened.store.place}
         if delete:
-            figures["deleted"] = deleted
+            figures["deleted"] = opened.delete(delete)
         if input:
             figures |= _add(opened, input, reading)
+        if compact:
+            figures |= opened.compact()
         counts = opened.count()
         figures |= {"num_documents": counts.documents, "num_passages": counts.passages}
     _show_figures(figures, as_json=json)
@@ -100,8 +111,8 @@ def _opened(
     for flag, wanted, there in _differences(settings, opened.store.about.config):
         opened.close()
         raise UsageError(
-            f"--{flag} {wanted}: the index at {output} was begun with {there}, and that stays. "
-            "Leave the flag out to add to it, or choose another --output."
+            f"--{flag} {wanted}: the index at {opened.store.place} was begun with {there}, and "
+            "that stays. Leave the flag out to add to it, or choose another --output."
         )
     return opened
 
@@ -120,7 +131,10 @@ def _differences(
 
 
 def _add(opened: Index, files: Sequence[Path], reading: ReadingConfig) -> dict[str, Any]:
-    """Adds the documents of files; what became of them, and how the nearest are found."""
+    """Adds the documents of files; what became of them, and how the nearest are found.
+
+    Nobody else adds any meanwhile, so that the list of rejects is that of these files.
+    """
     from unmask.data.rejects import KEPT, Rejects
     from unmask.search.reading import read_documents
     from unmask.terminal import progress

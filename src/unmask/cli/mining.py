@@ -71,10 +71,24 @@ def mine(
         _refuse_without_model(source, settings, corpus, reranker)
         _write_pairs(_pairs(input, source, config), output, as_json=json)
         return
+    _refuse_idle(source, settings)
     pairs = list(_pairs(input, source, config))
     further = [] if corpus is None else list(_corpus(corpus, config))
     mining = _mined(model, pairs, further, reranker, settings, answering)
     _write_mined(mining, settings, output, as_json=json)
+
+
+def _refuse_idle(source: PairsConfig, settings: MiningConfig) -> None:
+    """Settings of another source of pairs, or of another way to choose."""
+    lengths = {"min_words", "max_words"} & source.model_fields_set
+    if source.pairs == "columns" and lengths:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(lengths))
+        raise UsageError(
+            f"{named}: without effect on pairs that stand in columns; expected --pairs title-body "
+            "or paragraphs."
+        )
+    if settings.sampling == "top" and "seed" in settings.model_fields_set:
+        raise UsageError("--seed: without effect on the hardest; expected --sampling random.")
 
 
 def _refuse_without_model(
@@ -143,12 +157,13 @@ def _found_pairs(
 
 def _corpus(file: Path, config: LabelledConfig) -> Iterator[str]:
     from unmask.data.rejects import Rejects
+    from unmask.search.chunking import with_title
     from unmask.search.config import ReadingConfig
     from unmask.search.reading import read_documents
 
     rejects = Rejects(config.max_reject_rate, setting="--data.max-reject-rate")
     for document in read_documents(file, ReadingConfig(), rejects):
-        yield f"{document.title} {document.text}" if document.title else document.text
+        yield with_title(document.title, document.text)
     rejects.warn_of_first(file)
 
 

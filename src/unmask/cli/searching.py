@@ -53,7 +53,10 @@ def search(
     from unmask.search.homes import open_store
     from unmask.search.index import Index
     from unmask.search.store import closed_on_error
+    from unmask.text.normalise import replace_surrogates
 
+    _refuse_idle(settings, is_reranked=reranker is not None)
+    query = replace_surrogates(query)  # of bytes that are no text, which no JSON could hold
     store = open_store(index, verify=verify)
     with closed_on_error(store):
         embedder = _embedder(store, model, answering)
@@ -74,6 +77,20 @@ def search(
         _show_hit(number, hit, mark)
     if not hits:
         print("nothing found", file=sys.stderr)
+
+
+def _refuse_idle(settings: SearchConfig, *, is_reranked: bool) -> None:
+    """Settings of fusion and of ranking again, where there is neither."""
+    idle = set() if settings.by == "hybrid" else {"rrf_k"}
+    if settings.by != "hybrid" and not is_reranked:
+        idle.add("depth")
+    if written := idle & settings.model_fields_set:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(written))
+        others = " or --reranker" if written == {"depth"} else ""
+        raise UsageError(
+            f"{named}: without effect together with --by {settings.by}; expected --by hybrid"
+            f"{others}."
+        )
 
 
 def _embedder(store: VectorStore, model: str | None, answering: AnsweringConfig) -> Embedder:

@@ -48,10 +48,12 @@ class Embedder:
     @property
     def max_length(self) -> int:
         """Tokens of a document's text that fit, special ones and the prompt not counted."""
-        bundle = self.encoder.bundle
-        tokenizer = bundle.require_tokenizer()
-        before = len(tokenizer.encode(self.encoder.config.prompt_for(DOCUMENT_PROMPTS)))
-        return bundle.max_length - tokenizer.layout.single_cost - before
+        return self._left_by(DOCUMENT_PROMPTS)
+
+    @property
+    def max_query_length(self) -> int:
+        """The same of a query, by its own prompt."""
+        return self._left_by(QUERY_PROMPTS)
 
     def encode_query(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D), with the prompt of queries where the model has one."""
@@ -65,6 +67,12 @@ class Embedder:
         """(T, 2) where each token stands in the text, in code points."""
         offsets = self.encoder.bundle.require_tokenizer().encode_with_offsets(text).offsets
         return np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
+
+    def _left_by(self, prompts: tuple[str, ...]) -> int:
+        bundle = self.encoder.bundle
+        tokenizer = bundle.require_tokenizer()
+        before = len(tokenizer.encode(self.encoder.config.prompt_for(prompts)))
+        return bundle.max_length - tokenizer.layout.single_cost - before
 
     def _encoded(self, texts: Sequence[str], names: tuple[str, ...]) -> NDArray[np.float32]:
         return self.encoder.vectors(texts, self.encoder.config.prompt_for(names), told=self.told)

@@ -80,6 +80,7 @@ class _Adding:
         known = self._store.known([document.id for document in documents])
         new: list[Chunked] = []
         config = self._store.about.config
+        waiting = sum(map(len, self._vectors))
         for document, sha256 in zip(documents, hashes, strict=True):
             if known.get(document.id) == sha256:
                 self._pending.unchanged += 1
@@ -88,11 +89,13 @@ class _Adding:
             self._pending.added += document.id not in known
             spans = passages_of(document, self._embedder, config.chunk)
             new.append(Chunked(document, sha256, spans))
+            waiting += len(spans)
+            if waiting >= config.commit_passages:
+                self._encode(new)
+                self.commit()
+                new, waiting = [], 0
         self._encode(new)
-        waiting = sum(map(len, self._vectors))
-        if waiting >= config.commit_passages:
-            self.commit()
-        elif self._told is not None:
+        if self._told is not None:
             self._told(self.done, waiting)
 
     def commit(self) -> None:

@@ -70,7 +70,8 @@ class IndexConfig(BaseModel):
     bm25: WordsConfig = WordsConfig()
     """How words are counted."""
     commit_passages: int = Field(default=4096, ge=1, le=1_000_000)
-    """Passages after which those so far are kept; a kill loses at most so many."""
+    """Passages after which those so far are kept; a kill loses at most so many, and those of one
+    document more."""
 
 
 class DocumentColumns(BaseModel):
@@ -81,7 +82,7 @@ class DocumentColumns(BaseModel):
     text: Column | None = None
     """The text."""
     id: Column | None = None
-    """What names the document; without it, the file's name and the line."""
+    """What names the document; without it, the file's path as it was given, and the line."""
     title: Column | None = None
     """The title, which every passage is read with; an empty name means none."""
 
@@ -114,7 +115,8 @@ class SearchConfig(BaseModel):
     """Conditions on the metadata that all must hold, such as `year>=1990` or `author=Austen`; of =,
     !=, <, <=, > and >=. Numbers compare as numbers, everything else as text."""
     depth: int = Field(default=100, ge=1, le=100_000)
-    """Passages of each ranking that are fused, and that are ranked again by a cross-encoder."""
+    """Passages of each ranking that are fused, and that are ranked again by a cross-encoder; all
+    `top_k` where these are more."""
     rrf_k: float = Field(default=60.0, ge=0.0)
     """What fusion adds to each rank, as the paper has it: the greater, the less the first places
     outweigh the others."""

@@ -34,7 +34,12 @@ class Embedder(Protocol):
 
     @property
     def max_length(self) -> int:
-        """Most tokens of a text that it reads, special ones not counted."""
+        """Most tokens of a document that it reads, special ones not counted."""
+        ...
+
+    @property
+    def max_query_length(self) -> int:
+        """Most tokens of a query that it reads, special ones not counted."""
         ...
 
     def encode_query(self, texts: Sequence[str]) -> Vectors:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from unmask.errors import DataError, UsageError
+from unmask.search.chunking import with_title
 from unmask.search.config import SearchConfig
-from unmask.search.documents import Passage
 from unmask.search.embedder import Embedder, Reranker, Vectors, checked_vectors
 from unmask.search.filters import Condition, parse
 from unmask.search.fusion import reciprocal_rank_fusion
@@ -74,11 +74,13 @@ def search(
     wanted = config.top_k
     if config.by == "hybrid" or reranker is not None:
         wanted = max(wanted, config.depth)
+    # All that is shown is ranked again: scores of two kinds have no order between them.
+    depth = max(config.top_k, config.depth)
     ranked = _ranked(store, asked, vectors, wanted, conditions, config)
     found = []
     for query, ranking in zip(asked, ranked, strict=True):
         if reranker is not None:
-            ranking = _reranked(store, query, ranking[: config.depth], reranker)
+            ranking = _reranked(store, query, ranking[:depth], reranker)
         found.append(_hits(store, ranking[: config.top_k]))
     return found
 
@@ -103,9 +105,10 @@ def _vectors(queries: Sequence[str], embedder: Embedder, *, unit: bool) -> Vecto
 
 def _cut(query: str, number: int, embedder: Embedder) -> str:
     tokens = embedder.spans(query)
-    if len(tokens) <= embedder.max_length:
+    longest = max(1, embedder.max_query_length)
+    if len(tokens) <= longest:
         return query
-    end = int(tokens[embedder.max_length - 1, 1])
+    end = int(tokens[longest - 1, 1])
     logger.warning(
         "query %d %r...: has %d tokens, and %s reads %d: its vector says nothing of what comes "
         "after character %d (...%r). Shorten it, or search by words as well.",
@@ -113,7 +116,7 @@ def _cut(query: str, number: int, embedder: Embedder) -> str:
         query[:_SHOWN_CHARACTERS],
         len(tokens),
         embedder.name,
-        embedder.max_length,
+        longest,
         end,
         query[max(0, end - 20) : end],
     )
@@ -182,7 +185,9 @@ def _reranked(
     Raises:
         DataError: Not a finite score for each.
     """
-    texts = [_read(passage) for passage in store.passages([one.key for one in ranking])]
+    passages = store.passages([one.key for one in ranking])
+    ranking = [one for one in ranking if one.key in passages]
+    texts = [with_title(passages[one.key].title, passages[one.key].text) for one in ranking]
     scores = np.asarray(reranker.rank(query, texts) if texts else [], dtype=np.float64)
     if scores.shape != (len(texts),) or not np.isfinite(scores).all():
         faulty = int((~np.isfinite(scores)).sum())
@@ -197,12 +202,10 @@ def _reranked(
     ]
 
 
-def _read(passage: Passage) -> str:
-    return f"{passage.title} {passage.text}" if passage.title else passage.text
-
-
 def _hits(store: VectorStore, ranking: Sequence[_Ranked]) -> list[Hit]:
+    """What was found, but for what somebody has deleted since."""
     passages = store.passages([one.key for one in ranking])
+    known = ((passages[one.key], one) for one in ranking if one.key in passages)
     return [
         Hit(
             document=passage.document,
@@ -214,5 +217,5 @@ def _hits(store: VectorStore, ranking: Sequence[_Ranked]) -> list[Hit]:
             score=one.score,
             scores=one.scores,
         )
-        for passage, one in zip(passages, ranking, strict=True)
+        for passage, one in known
     ]

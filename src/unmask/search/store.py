@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -65,6 +65,14 @@ class VectorStore(Protocol):
         """What it was made by and how."""
         ...
 
+    def alone(self) -> AbstractContextManager[None]:
+        """While it lasts nobody else writes, where the home can promise that.
+
+        Raises:
+            UsageError: Somebody else does.
+        """
+        ...
+
     def known(self, ids: Sequence[str]) -> dict[str, str]:
         """The content's hash of each of these documents that is there whole."""
         ...
@@ -96,8 +104,8 @@ class VectorStore(Protocol):
         """
         ...
 
-    def passages(self, keys: Sequence[Key]) -> list[Passage]:
-        """The passages of these keys, in their order."""
+    def passages(self, keys: Sequence[Key]) -> Mapping[Key, Passage]:
+        """The passages of these keys, but for those that somebody has deleted since."""
         ...
 
     def fields(self) -> set[str]:

@@ -31,6 +31,7 @@ class Commits:
         self.folder = folder
         self._whole = whole
         self._trusted: dict[str, FileEntry] = {}
+        self._is_alone = False
         self.now = Snapshot.open(folder, None, {}, whole=whole)
 
     def refresh(self) -> None:
@@ -44,25 +45,22 @@ class Commits:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Nobody else writes meanwhile, and `now` is up to date.
+        """Nobody else writes meanwhile, and `now` is up to date; within itself it does nothing.
 
         Raises:
             UsageError: Somebody else does.
         """
-        lock = RunLock(self.folder)
-        try:
-            lock.__enter__()
-        except UsageError as error:
-            raise UsageError(
-                f"{self.folder}: another process is adding to this index or deleting from it. "
-                "Wait for it, or stop it."
-            ) from error
-        try:
-            self.refresh()
-            self.sweep()
+        if self._is_alone:
             yield
-        finally:
-            lock.__exit__(None, None, None)
+            return
+        with locked(self.folder):
+            self._is_alone = True
+            try:
+                self.refresh()
+                self.sweep()
+                yield
+            finally:
+                self._is_alone = False
 
     def commit(self, entries: Sequence[SegmentEntry]) -> None:
         """From now on these segments are the index; their files are on the disk already.
@@ -107,3 +105,24 @@ class Commits:
             yield folder / name
             sync(folder / name)
             sync(folder)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Nobody else writes an index in this folder meanwhile, or begins one.
+
+    Raises:
+        UsageError: Somebody else does.
+    """
+    lock = RunLock(folder)
+    try:
+        lock.__enter__()
+    except UsageError as error:
+        raise UsageError(
+            f"{folder}: another process is adding to this index or deleting from it. Wait for it, "
+            "or stop it."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from unmask.search.documents import Chunked, Passage
 from unmask.search.embedder import Vectors
 from unmask.search.filters import Condition
 from unmask.search.folder.changes import build_approximate, drop_dead, put_together, without
-from unmask.search.folder.committing import Commits
+from unmask.search.folder.committing import Commits, locked
 from unmask.search.folder.manifest import SEGMENTS, TEMPORARY, Manifest, is_index
 from unmask.search.folder.snapshot import Snapshot
 from unmask.search.folder.tiers import PENDING, cut, groups_of
@@ -42,21 +43,18 @@ class FolderStore:
         """
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder}: is a file; choose another folder for the index.")
-        if is_index(folder):
-            raise UsageError(f"{folder}: holds an index already; open it to add to it.")
-        there = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        if there - {SEGMENTS, TEMPORARY, LOCK}:
-            raise UsageError(
-                f"{folder}: holds something else, which stays untouched; choose another folder."
-            )
-        with writing(folder):
-            (folder / SEGMENTS).mkdir(parents=True, exist_ok=True)
-        Manifest(
+        _refuse_taken(folder)
+        manifest = Manifest(
             model=about.model,
             model_sha256=about.sha256,
             dimension=about.dimension,
             config=about.config,
-        ).write(folder)
+        )
+        with locked(folder):
+            _refuse_taken(folder)  # by another process since
+            with writing(folder):
+                (folder / SEGMENTS).mkdir(parents=True, exist_ok=True)
+            manifest.write(folder)
         return cls(folder)
 
     @property
@@ -69,13 +67,9 @@ class FolderStore:
         """What it was made by and how."""
         return self._commits.now.manifest.about
 
-    def refresh(self) -> None:
-        """Takes up what others have added or deleted.
-
-        Raises:
-            DataError: A file is damaged.
-        """
-        self._commits.refresh()
+    def alone(self) -> AbstractContextManager[None]:
+        """See `VectorStore.alone`."""
+        return self._commits.alone()
 
     def known(self, ids: Sequence[str]) -> dict[str, str]:
         """See `VectorStore.known`."""
@@ -118,9 +112,9 @@ class FolderStore:
         """See `VectorStore.search_words`."""
         return self._commits.now.search_words(queries, top_k, conditions)
 
-    def passages(self, keys: Sequence[Key]) -> list[Passage]:
+    def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
         """See `VectorStore.passages`."""
-        return [self._commits.now.passage(int(key)) for key in keys]
+        return {key: self._commits.now.passage(int(key)) for key in keys}
 
     def fields(self) -> set[str]:
         """See `VectorStore.fields`."""
@@ -169,3 +163,18 @@ class FolderStore:
 
     def _sizes(self) -> list[int]:
         return [entry.live_passages for entry in self._commits.now.manifest.segments]
+
+
+def _refuse_taken(folder: Path) -> None:
+    """No index goes over another one, or over something else.
+
+    Raises:
+        UsageError: It would.
+    """
+    if is_index(folder):
+        raise UsageError(f"{folder}: holds an index already; open it to add to it.")
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if there - {SEGMENTS, TEMPORARY, LOCK}:
+        raise UsageError(
+            f"{folder}: holds something else, which stays untouched; choose another folder."
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
 
 from unmask.errors import DataError, UsageError
@@ -97,6 +97,10 @@ class PostgresStore:
             found = cursor.execute("SELECT to_regclass(%s)", [f"{prefix}_about"]).fetchone()
             return found[0] is not None
 
+    def alone(self) -> AbstractContextManager[None]:
+        """See `VectorStore.alone`; each commit is a transaction."""
+        return nullcontext()
+
     def known(self, ids: Sequence[str]) -> dict[str, str]:
         """See `VectorStore.known`."""
         query = self._sql("SELECT id, sha256 FROM {documents} WHERE id = ANY(%s)")
@@ -155,7 +159,7 @@ class PostgresStore:
                     found[number] = self._nearest(cursor, queries[number], top_k, where, values)
         return found
 
-    def passages(self, keys: Sequence[Key]) -> list[Passage]:
+    def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
         """See `VectorStore.passages`."""
         query = (
             "SELECT p.number, d.id, d.title, p.text, p.first, p.past, d.metadata "
@@ -163,11 +167,10 @@ class PostgresStore:
         )
         with self._transaction() as cursor:
             rows = cursor.execute(self._sql(query), [list(keys)]).fetchall()
-        found = {
+        return {
             key: Passage(document, title, text, start, end, json.loads(metadata))
             for key, document, title, text, start, end, metadata in rows
         }
-        return [found[key] for key in keys]
 
     def fields(self) -> set[str]:
         """See `VectorStore.fields`."""

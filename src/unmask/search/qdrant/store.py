@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
 from unmask.errors import DataError, UsageError
@@ -89,6 +90,10 @@ class QdrantStore:
             found = client.get_collection(collection).config.metadata or {}
             return cls(client, collection, place, read_about(found.get("unmask"), place))
 
+    def alone(self) -> AbstractContextManager[None]:
+        """See `VectorStore.alone`; Qdrant promises nothing."""
+        return nullcontext()
+
     def known(self, ids: Sequence[str]) -> dict[str, str]:
         """See `VectorStore.known`."""
         found: dict[str, set[str]] = {}
@@ -150,12 +155,11 @@ class QdrantStore:
                     found = self._query(queries, top_k, wanted, exact=True)
         return found
 
-    def passages(self, keys: Sequence[Key]) -> list[Passage]:
+    def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
         """See `VectorStore.passages`."""
         with told(self.place):
             points = self._client.retrieve(self._collection, list(keys), with_payload=True)
-        payloads = {one.id: one.payload for one in points}
-        return [passage(payloads[key]) for key in keys]
+        return {one.id: passage(one.payload) for one in points}
 
     def fields(self) -> set[str]:
         """See `VectorStore.fields`."""
