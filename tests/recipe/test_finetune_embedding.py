@@ -251,6 +251,68 @@ def test_data_sets_are_mixed(write: Callable[..., Path], pretrained: Path, tmp_p
     assert taught.scores["spearman_cosine"] > 0.5
 
 
+def test_scores_and_inference_are_mixed(
+    write: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    """Each is read by its own settings, and not by the first one's."""
+    rows = [f"{one['sentence1']}\t{one['sentence2']}\t{one['score']}" for one in scored(40)]
+    similar = tmp_path / "sts.tsv"
+    similar.write_text("\n".join(rows), encoding="utf-8")
+    data = {"labels": "number", "label_range": [0, 5], "header": "no",
+            "columns": {"texts": [0, 1], "label": [2]}}  # fmt: skip
+    coded = [{**one, "label": int(one["label"] == "entailment")} for one in inferred(40)]
+    mix = [{"path": write("names", inferred(40))},
+           {"path": write("codes", coded), "class_names": ["contradiction", "entailment"]},
+           {"path": write("others", scored(40)), "label_range": [0, 5], "loss": "cosent"},
+           ]  # fmt: skip
+    settings = recipe(data=data, settings={"mix": mix}, train={"steps": 4})
+    outcome = go(similar, pretrained, tmp_path / "run", settings)
+    assert outcome.metric == "spearman_cosine"
+    narrow = [{"path": write("others", scored(60)), "labels": "number", "label_range": [0, 4]}]
+    with pytest.raises(DataError, match="label out of range: 5, expected 0 to 4"):
+        go(similar, pretrained, tmp_path / "narrow", recipe(data=data, settings={"mix": narrow}))
+
+
+def test_mixed_data_that_is_judged_by_is_told_of(
+    write: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    """Beside other negatives too, and turned round."""
+    mix = [{"path": write("mixed", triplets(20, 85))}]
+    said: list[str] = []
+    go(
+        write("train", pairs(40)),
+        pretrained,
+        tmp_path / "run",
+        recipe(settings={"mix": mix}, train={"steps": 1}),
+        validation=write("validation", pairs(10, 80)),
+        say=said.append,
+    )
+    assert sum("5 of 10 validation examples are among those learned from" in one for one in said)
+
+
+def test_what_an_epoch_leaves_out_is_told(
+    write: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    hub = [{**one, "positive": "the same"} for one in pairs(24, 40)]
+    said: list[str] = []
+    go(
+        write("train", [*hub, *pairs(21)]),
+        pretrained,
+        tmp_path / "run",
+        recipe(settings={"mix": [{"path": write("mixed", pairs(20, 70))}]}, train={"steps": 1}),
+        validation=write("validation", pairs(10, 90)),
+        say=said.append,
+    )
+    assert "data set 1: 21 of 45 examples share a text with others, and wait for another epoch" in (
+        said
+    )
+    assert "data set 2: 4 of 20 examples do not fill a batch of 8, and wait for another epoch" in (
+        said
+    )
+    assert any("65 examples, 40 an epoch, 10 to validate on" in line for line in said)
+    assert not any("windows" in line or "are cut" in line for line in said)
+
+
 def test_a_bad_row_of_a_mixed_data_set_is_kept_with_its_place(
     write: Callable[..., Path], pretrained: Path, tmp_path: Path
 ) -> None:
@@ -295,7 +357,7 @@ def test_prompts_length_and_layers_are_published(
     train, test = write("train", long), write("test", long[:20])
     wanted = recipe(settings=settings)
     outcome = go(train, pretrained, tmp_path / "run", wanted, test=test, say=said.append)
-    assert "72 of 72 texts have 8 tokens or more, and are cut there" in said
+    assert "72 of 72 texts have more than 8 tokens, and are cut" in said
     engine = unmask.load(outcome.folder)
     assert engine.prompts == {"query": "that ", "document": "the "}
     assert engine.max_seq_length == theirs(outcome.folder).max_seq_length == 8
@@ -470,6 +532,50 @@ def test_scores_that_are_no_numbers_are_told(
     bounded = recipe(data={"labels": "number", "label_range": [0, 4]})
     with pytest.raises(DataError, match="label out of range: 5, expected 0 to 4"):
         go(write("over", scored(60)), pretrained, tmp_path / "over", bounded)
+
+
+@pytest.mark.parametrize("where", ["train", "validation"])
+def test_one_score_that_is_none_makes_no_classes_of_all(
+    where: str, pretrained: Path, tmp_path: Path
+) -> None:
+    """Without any setting, as in a table that pandas wrote."""
+    files = {}
+    for name in ("train", "validation"):
+        rows = [f"{one['sentence1']},{one['sentence2']},{one['score']}" for one in scored(60)]
+        if name == where:
+            rows[7] = rows[7].rpartition(",")[0] + ",nan"
+        files[name] = tmp_path / f"{name}.csv"
+        files[name].write_text("\n".join(["sentence1,sentence2,score", *rows]), encoding="utf-8")
+    others = {"validation": files["validation"]}
+    with pytest.raises(DataError, match=rf"{where}.csv:9: the label is 'nan', while 59 of 60 are"):
+        go(files["train"], pretrained, tmp_path / "run", recipe(), **others)
+    without = recipe(data={"no_label": ["nan"]}, train={"steps": 1})
+    outcome = go(files["train"], pretrained, tmp_path / "again", without, **others)
+    assert outcome.metric == "spearman_cosine"
+    bounded = recipe(data={"label_range": [0, 4]})
+    with pytest.raises(DataError, match="label out of range: 5, expected 0 to 4"):
+        go(files["train"], pretrained, tmp_path / "over", bounded, **others)
+
+
+def test_codes_of_classes_are_told_apart(
+    write: Callable[..., Path], pretrained: Path, tmp_path: Path
+) -> None:
+    coded = [{**one, "score": None, "label": i % 3} for i, one in enumerate(scored(40))]
+    train = write("train", coded)
+    with pytest.raises(DataError, match=r"train.jsonl:1: the labels are 0, 1 and 2, which may be"):
+        go(train, pretrained, tmp_path / "run", recipe())
+    settings = recipe(settings={"loss": "softmax"}, train={"steps": 1})
+    outcome = go(train, pretrained, tmp_path / "again", settings, test=train)
+    assert outcome.metric == "cosine_eta_squared"
+    assert outcome.test is not None
+    assert list(outcome.test) == ["cosine_eta_squared"]
+
+
+def test_batches_that_grow_are_refused(pretrained: Path, tmp_path: Path) -> None:
+    growing = recipe(train={"initial_batch_size": 4, "batch_warmup_rate": 0.5})
+    with pytest.raises(UsageError, match=r"--train.initial-batch-size: .* batches of one size"):
+        go(tmp_path / "not read", pretrained, tmp_path / "run", growing)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_test_of_another_form_is_told_before_any_step(

@@ -81,6 +81,9 @@ def standing(examples: Sequence[EmbeddingExample], **settings: Any) -> Embedding
         (2, ("entailment", "neutral", "contradiction"), "softmax", "spearman_cosine"),
         (2, ("contradiction", "entailment"), "softmax", "cosine_ap"),
         (2, ("same", "other"), "softmax", "cosine_eta_squared"),
+        (2, ("0", "1", "2", "3"), "cosent", "spearman_cosine"),
+        (2, (0.0, 1.0, 2.0), "cosent", "spearman_cosine"),  # read as numbers
+        (3, ("0", "1", "2"), "margin-mse", "mrr@10"),
         (3, ((9.0, 4.0),), "kl-divergence", "mrr@10"),
         (3, ((5.0,),), "margin-mse", "mrr@10"),
         (3, ("5.5", "-1"), "margin-mse", "mrr@10"),
@@ -128,6 +131,16 @@ def test_the_classes_are_trainings_in_their_order() -> None:
         ),
         (labelled(1, "sport", "law"), {}, "no loss takes single texts with labels. Name no label"),
         (labelled(2, "yes", "yes"), {}, "all labels are 'yes'; softmax needs two or more"),
+        (
+            labelled(2, "0.5", "3", "nan", "5"),
+            {},
+            r"x:3: the label is 'nan', while 3 of 4 are numbers; .* --data.no-label nan",
+        ),
+        (
+            labelled(2, "2", "0", "-1", "1", "0"),
+            {},
+            r"x:1: the labels are 0, 1 and 2, .* --data.labels number; .* set --loss softmax",
+        ),
         (labelled(1, None), {"loss": "triplet"}, r"loss triplet takes 3 text\(s\) of each"),
         (
             labelled(1, None),
@@ -277,6 +290,16 @@ def test_groups_hold_labels_and_equal_ids_for_equal_texts(tokenizer: Tokenizer) 
     assert labels == [[[1], []], [[0], []]]  # of "no" and "yes"
     assert [one.labels for one in second.windows[0]] == [{}] * 3
     assert {one.group_size for whole in second.windows for one in whole} == {3}
+
+
+@pytest.mark.parametrize("num_texts", [1, 2])
+def test_texts_that_are_cut_are_counted_once(num_texts: int, tokenizer: Tokenizer) -> None:
+    """Whether they pass once or, without another text, twice; one that just fits is whole."""
+    texts = ["rain " * (LONGEST - 2), "rain " * (LONGEST - 1), "fox"]
+    examples = [example(*[one] * num_texts, line=i) for i, one in enumerate(texts)]
+    (group,) = standing(examples).groups(examples, tokenizer, LONGEST)
+    assert max(len(one.input_ids) for whole in group.windows for one in whole) == LONGEST
+    assert group.num_cut == num_texts
 
 
 @pytest.mark.parametrize(
@@ -493,6 +516,31 @@ def test_classes_without_an_order_are_judged_by_how_far_they_stand_apart() -> No
     shuffled = [rows[i // 4] for i in range(12)]  # each class has one of each
     found = embedding_scores.score(examples, shuffled, "cosine")["cosine_eta_squared"]
     assert found < 0.1
+
+
+def test_numbers_that_were_learned_as_classes_have_no_order() -> None:
+    """As SNLI's codes, of which 0 is entailment."""
+    examples = labelled(2, *["0", "1", "2"] * 8)
+    task = standing(examples, loss="softmax")
+    assert task.metric == task.judged_by(examples[:9]).metric == "cosine_eta_squared"
+    rows = [np.array([[1.0, 0.0], [1.0 - 0.5 * int(one.label), 1.0]], np.float32)  # type: ignore
+            for one in examples]  # fmt: skip
+    found = task.score(examples, rows)
+    assert found == {"cosine_eta_squared": pytest.approx(1.0)}
+    assert set(task.intervals(examples, rows, Bootstrap(0, 20))) == set(found)
+    scores = labelled(2, "0", "2.5", "5")  # of others they are scores
+    assert task.judged_by(scores).metric == "spearman_cosine"
+    names = labelled(2, "entailment", "neutral", "contradiction")
+    assert begin(names, loss="softmax").metric == "spearman_cosine"
+
+
+def test_a_label_that_is_no_score_is_told_of_where_it_is_measured() -> None:
+    task = standing(labelled(2, "0", "2.5", "5"))
+    faulty = labelled(2, "0.5", "3", "N/A")
+    with pytest.raises(DataError, match=r"x:3: the label is 'N/A', while 2 of 3 are numbers"):
+        task.judged_by(faulty)
+    with pytest.raises(DataError, match=r"x:3: the label is 'N/A'"):
+        embedding_scores.score(faulty, [np.eye(2, dtype=np.float32)] * 3, "cosine")
 
 
 def test_positives_are_found_as_by_sentence_transformers() -> None:

@@ -213,7 +213,8 @@ def introduction(
     budget = f"{recipe.train.minutes:g} minutes" if recipe.train.minutes else budget
     optim = recipe.optim
     rate = optim.learning_rate if optim.name == "adamw" else optim.muon_learning_rate
-    longer = f" in {num_windows:,} windows" if num_windows != len(examples.train) else ""
+    counted = ", {:,} an epoch" if recipe.task == "embedding" else " in {:,} windows"
+    longer = counted.format(num_windows) if num_windows != len(examples.train) else ""
     return (
         f"{recipe.task} by {size / 1e6:.1f}M parameters; {len(examples.train):,} examples{longer}, "
         f"{len(examples.validation):,} to validate on; {budget} of "

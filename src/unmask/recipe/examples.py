@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from unmask.checkpoint import native
 from unmask.data.finding import Finding
 from unmask.data.labelled import mistaken, objects
-from unmask.data.labelled.config import Columns, LabelledConfig
+from unmask.data.labelled.config import LabelledConfig
 from unmask.data.labelled.doctor import examine, examine_reading
 from unmask.data.labelled.overlap import core
 from unmask.data.labelled.splitting import split
@@ -142,10 +142,7 @@ def mixed(settings: LengthConfig, config: LabelledConfig, run: Path) -> list[Any
         return []
     found = []
     for number, given in enumerate(settings.mix, 1):
-        columns = {"texts": given.texts}
-        label = {} if given.label is None else {"label": (given.label,)}
-        own = config.model_copy(update={"columns": Columns.model_validate({**columns, **label})})
-        some = read("embedding", given.path, own, run / f"mix-{number}-{REJECTS}")
+        some = read("embedding", given.path, given.reading(config), run / f"mix-{number}-{REJECTS}")
         found += [replace(example, data_set=number) for example in some]
     return found
 

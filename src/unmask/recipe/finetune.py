@@ -145,6 +145,7 @@ def _read_all(
         say,
     )
     more = mixed(recipe.settings, config, run)
+    warn_of_shared("validation", examples.validation, more, say)
     examples = replace(examples, train=[*examples.train, *more])
     if test is None:
         return examples, None
@@ -158,12 +159,27 @@ def _begun(
     recipe: Finetune, run: Path, say: Say | None, *, resume: bool
 ) -> Iterator[tuple[World, Say]]:
     """The processes together, the run's folder locked, and who is told."""
+    _require_whole_batches(recipe)
     with world(recipe.train.device) as here:
         here.first(lambda: require_ours(run))
         if not resume:
             require_new(run)
         with locked(run, here):
             yield here, voice(say, here)
+
+
+def _require_whole_batches(recipe: Finetune) -> None:
+    """Refuses batches that grow where examples are put together to batches before training.
+
+    Raises:
+        UsageError: They would.
+    """
+    if recipe.task == "embedding" and recipe.train.initial_batch_size is not None:
+        raise UsageError(
+            "--train.initial-batch-size: the examples of sentence embeddings are put together to "
+            "batches of one size, of one data set and without a text twice. Leave it out, and "
+            "--train.batch-warmup-rate too; --optim.warmup-rate lets the learning rate grow."
+        )
 
 
 def _train_seeds(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.runs import checkpoints
 from unmask.data.loader import Source
-from unmask.data.planned import PlannedSource
+from unmask.data.planned import PlannedSource, Share
 from unmask.data.windows import WindowSource
 from unmask.errors import DataError, UsageError
 from unmask.recipe.beginning import begin, introduction, load, resolved, segments_shared
@@ -114,14 +114,14 @@ def _source(
     tokenizer, longest = bundle.require_tokenizer(), bundle.max_length
     if isinstance(task, Embedding):
         groups = task.groups(train, tokenizer, longest)
-        most = min(longest, task.settings.max_length or longest)
-        every = [window for group in groups for windows in group.windows for window in windows]
-        num_cut = sum(len(window.input_ids) == most for window in every)
-        if num_cut:
-            say(
-                f"{num_cut:,} of {len(every):,} texts have {most} tokens or more, and are cut there"
-            )
-        return PlannedSource(groups, recipe.train.batch_size)
+        planned = PlannedSource(groups, recipe.train.batch_size)
+        num_texts = sum(len(example.texts) for example in train)
+        if num_cut := sum(group.num_cut for group in groups):
+            most = min(longest, task.settings.max_length or longest)
+            say(f"{num_cut:,} of {num_texts:,} texts have more than {most} tokens, and are cut")
+        for line in _left_out(planned.shares, recipe.train.batch_size):
+            say(line)
+        return planned
     if isinstance(task, Reranking):
         every = task.training_windows(train, tokenizer, longest)
     else:
@@ -129,6 +129,25 @@ def _source(
     if segments_shared(bundle.config, every):
         say("the model has one segment: the separator alone tells it where a second text begins")
     return WindowSource(every)
+
+
+def _left_out(shares: Sequence[Share], batch_size: int) -> Iterator[str]:
+    """Of each data set, how many examples an epoch does not take, and why."""
+    for number, share in enumerate(shares, 1):
+        num_waiting = share.num_examples - share.num_taken
+        if num_waiting <= 0:
+            continue
+        if share.num_taken != share.num_whole:
+            why = "are more than its weight asks for"
+        elif share.is_distinct and num_waiting >= batch_size:
+            why = "share a text with others"
+        else:
+            why = f"do not fill a batch of {batch_size}"
+        name = f"data set {number}: " if len(shares) > 1 else ""
+        yield (
+            f"{name}{num_waiting:,} of {share.num_examples:,} examples {why}, and wait for another "
+            "epoch"
+        )
 
 
 def _train(

@@ -21,14 +21,16 @@ from unmask.data.windows import Window
 from unmask.errors import DataError, UsageError
 from unmask.tasks import embedding_scores
 from unmask.tasks.embedding_config import EmbeddingConfig, LossChoice
+from unmask.tasks.embedding_labels import number_of
 from unmask.tasks.embedding_losses.loss import EmbeddingLoss
 from unmask.tasks.embedding_losses.registry import build as build_loss
-from unmask.tasks.embedding_sets import Learned, learned, number_of
+from unmask.tasks.embedding_prompts import prompts_of, sets_sides
+from unmask.tasks.embedding_sets import Learned, learned
 from unmask.tasks.encoding import encode_texts
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
 from unmask.tasks.metrics.similarity import pairwise
 from unmask.tasks.sentence import HEAD, SentenceEmbedding
-from unmask.tasks.sentence_config import DOCUMENT_PROMPTS, QUERY_PROMPTS, SentenceConfig
+from unmask.tasks.sentence_config import SentenceConfig
 from unmask.tasks.task import Outputs, Prediction, Term
 from unmask.text.tokenizer import Tokenizer
 
@@ -70,12 +72,12 @@ class Embedding(SentenceEmbedding):
             learned(choice, [example for example in examples if example.data_set == number])
             for number, choice in enumerate(choices)
         )
-        metric = embedding_scores.metric_of(examples)
+        metric = embedding_scores.metric_of(examples, classes=sets[0].classes)
         return cls(SentenceConfig(), settings=settings, sets=sets, metric=metric)
 
     def judged_by(self, validation: Sequence[EmbeddingExample]) -> Self:
         """The same for other examples to choose the best weights by."""
-        return replace(self, metric=embedding_scores.metric_of(validation))
+        return replace(self, metric=embedding_scores.metric_of(validation, classes=self._classes))
 
     def standing_on(self, before: SentenceConfig | None, hidden_size: int) -> Self:
         """The same for an encoder, whose own way of making vectors the settings may change.
@@ -96,26 +98,40 @@ class Embedding(SentenceEmbedding):
         metric = self.metric.replace("cosine", config.similarity)
         return replace(self, config=config, losses=losses, metric=metric)
 
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        """Those of the first data set, if it has any: examples to be judged are like it."""
+        return self.sets[0].classes if self.sets else ()
+
     # --- examples to sequences
 
     def encode(
         self, examples: Sequence[EmbeddingExample], tokenizer: Tokenizer, longest: int
     ) -> list[list[Window]]:
         """Each text as one sequence, cut where it is longer than the model reads; no labels."""
+        return self._encoded(examples, tokenizer, longest)[0]
+
+    def _encoded(
+        self, examples: Sequence[EmbeddingExample], tokenizer: Tokenizer, longest: int
+    ) -> tuple[list[list[Window]], int]:
+        """The same, and how many texts are cut."""
         longest = min(longest, self.settings.max_length or longest)
         room = longest - tokenizer.layout.single_cost
-        before = [self.config.prompt_for(names) for names in (QUERY_PROMPTS, DOCUMENT_PROMPTS)]
+        has_sides = sets_sides(self.settings.prompts)
         texts = [
-            before[min(place, 1)] + text
+            before + text
             for example in examples
-            for place, text in enumerate(example.texts)
+            for before, text in zip(
+                prompts_of(self.config, example, has_sides=has_sides), example.texts, strict=True
+            )
         ]
-        ids = iter(encode_texts(texts, tokenizer))
+        ids = list(encode_texts(texts, tokenizer))
         sequences = (tokenizer.layout.single(one[:room]) for one in ids)
-        return [
+        windows = [
             [Window(one, len(one)) for one in islice(sequences, len(example.texts))]
             for example in examples
         ]
+        return windows, sum(len(one) > room for one in ids)
 
     def groups(
         self, examples: Sequence[EmbeddingExample], tokenizer: Tokenizer, longest: int
@@ -130,18 +146,18 @@ class Embedding(SentenceEmbedding):
         for number, taught in enumerate(self.sets):
             members = [example for example in examples if example.data_set == number]
             passes = taught.kind.passes
+            encoded, num_cut = self._encoded(members, tokenizer, longest)
             windows = [
                 _with_labels([one for one in whole for _ in range(passes)], self._labels(example))
-                for example, whole in zip(
-                    members, self.encode(members, tokenizer, longest), strict=True
-                )
+                for example, whole in zip(members, encoded, strict=True)
             ]
             texts = [
                 [numbers.setdefault(text, len(numbers)) for text in example.texts] * passes
                 for example in members
             ]
             weight = (self.settings, *self.settings.mix)[number].weight
-            found.append(Group(windows, np.asarray(texts), weight, taught.kind.uses_ids))
+            is_distinct = taught.kind.uses_ids
+            found.append(Group(windows, np.asarray(texts), weight, is_distinct, num_cut))
         return found
 
     def _labels(self, example: EmbeddingExample) -> dict[str, NDArray[np.generic]]:
@@ -209,13 +225,15 @@ class Embedding(SentenceEmbedding):
         self, examples: Sequence[EmbeddingExample], scores: Sequence[Vectors]
     ) -> dict[str, float]:
         """How well cosines follow the labels, or how often an anchor finds its positive."""
-        return embedding_scores.score(examples, scores, self.config.similarity)
+        return embedding_scores.score(examples, scores, self.config.similarity, self._classes)
 
     def intervals(
         self, examples: Sequence[EmbeddingExample], scores: Sequence[Vectors], bootstrap: Bootstrap
     ) -> dict[str, Interval]:
         """The same with bootstrap confidence intervals."""
-        return embedding_scores.intervals(examples, scores, self.config.similarity, bootstrap)
+        return embedding_scores.intervals(
+            examples, scores, self.config.similarity, bootstrap, self._classes
+        )
 
     def tuned(self, _examples: Sequence[EmbeddingExample], _scores: Sequence[Vectors]) -> Self:
         """Itself: nothing is fitted on validation data."""

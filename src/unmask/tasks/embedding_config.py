@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from unmask.data.labelled.config import LabelledConfig
 from unmask.tasks.embedding_losses.config import LOSS_CONFIGS
 from unmask.tasks.length_config import LengthConfig
 from unmask.tasks.sentence_config import DenseConfig, PoolingMode, SentenceConfig
@@ -71,6 +72,37 @@ class MixedSet(LossChoice):
     """Its columns of texts, see `data.columns.texts`."""
     label: int | str | None = None
     """Its column of labels, see `data.columns.label`."""
+    labels: Literal["class", "number", "none"] | None = None
+    """What its labels are, see `data.labels`: without it numbers where a range is set, or else
+    classes."""
+    label_range: tuple[float, float] | None = None
+    """Its own `data.label_range`."""
+    class_names: tuple[str, ...] = ()
+    """Its own `data.class_names`."""
+    no_label: tuple[str, ...] | None = None
+    """Its own `data.no_label`."""
+
+    def reading(self, main: LabelledConfig) -> LabelledConfig:
+        """How its file is read: of the main file's settings only what bounds damage counts."""
+        columns: dict[str, Any] = {"texts": self.texts}
+        if self.label is not None:
+            columns["label"] = (self.label,)
+        given: dict[str, Any] = {
+            "columns": columns,
+            "label_range": self.label_range,
+            "class_names": self.class_names,
+            "no_label": self.no_label,
+            "max_line_bytes": main.max_line_bytes,
+            "max_reject_rate": main.max_reject_rate,
+        }
+        if self.labels is not None:
+            given["labels"] = self.labels
+        return LabelledConfig.model_validate(given)
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        self.reading(LabelledConfig())
+        return self
 
 
 class EmbeddingConfig(LossChoice, LengthConfig):

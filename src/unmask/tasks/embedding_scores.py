@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unmask.data.labelled.examples import EmbeddingExample
 from unmask.errors import DataError, UsageError
+from unmask.tasks.embedding_labels import refuse_strays
 from unmask.tasks.metrics import pair_classification, retrieval, separation, similarity
 from unmask.tasks.metrics.exact import Nearest, as_run, nearest
 from unmask.tasks.metrics.resampling import Bootstrap, Interval
@@ -23,27 +24,38 @@ _ORDER = {"contradiction": 0.0, "neutral": 0.5, "entailment": 1.0}
 """How alike two sentences are that stand so to each other."""
 
 
-def metric_of(examples: Sequence[EmbeddingExample], by: Similarity = "cosine") -> str:
-    """The score by which the best weights are chosen, higher is better."""
+def metric_of(
+    examples: Sequence[EmbeddingExample],
+    by: Similarity = "cosine",
+    classes: Collection[str] = (),
+) -> str:
+    """The score by which the best weights are chosen, higher is better; `classes` as in `score`."""
     return {
         "scores": f"spearman_{by}",
         "classes": f"{by}_ap",
         "names": f"{by}_{separation.NAME}",
         "positives": "mrr@10",
-    }[_kind(examples)]
+    }[_kind(examples, classes)]
 
 
 def score(
-    examples: Sequence[EmbeddingExample], vectors: Sequence[Vectors], by: Similarity
+    examples: Sequence[EmbeddingExample],
+    vectors: Sequence[Vectors],
+    by: Similarity,
+    classes: Collection[str] = (),
 ) -> dict[str, float]:
     """Of pairs with scores how similarities follow them; with 0 and 1 how they tell them apart, and
     other classes likewise; without labels how often an anchor finds its positive among all texts.
     Beside a teacher's vectors, how similarities of one example and the next follow the teacher's.
 
+    `classes` are labels that were learned as names of classes: 0, 1 and 2 among them are codes, and
+    have no order.
+
     Raises:
-        DataError: Single texts, of which nothing can be told.
+        DataError: Single texts, of which nothing can be told, or a label that is no number where
+            most are.
     """
-    kind = _kind(examples)
+    kind = _kind(examples, classes)
     if kind == "positives":
         qrels, run = _retrieved(examples, vectors, by)
         found = retrieval.scores(qrels, run, _CUTOFFS, convention="sentence-transformers")
@@ -61,9 +73,10 @@ def intervals(
     vectors: Sequence[Vectors],
     by: Similarity,
     bootstrap: Bootstrap,
+    classes: Collection[str] = (),
 ) -> dict[str, Interval]:
     """The same with bootstrap confidence intervals, over pairs or over anchors."""
-    kind = _kind(examples)
+    kind = _kind(examples, classes)
     if kind == "positives":
         found = retrieval.score_intervals(
             *_retrieved(examples, vectors, by),
@@ -108,10 +121,15 @@ def nearest_by(by: Similarity, queries: Vectors, corpus: Vectors, k: int) -> Nea
     return nearest(*wide, k, similarity="dot")
 
 
-def _kind(examples: Sequence[EmbeddingExample]) -> str:
+def _kind(examples: Sequence[EmbeddingExample], classes: Collection[str]) -> str:
     """By what they can be judged."""
     if examples and all(_teachers(example) for example in examples):
         return "scores"
+    labels = {str(example.label) for example in examples}
+    has_order = all(label.lower() in _ORDER for label in labels)
+    if labels <= set(classes) and not has_order and all(map(_is_classed, examples)):
+        return "names"
+    refuse_strays(examples)
     values = [_value(example) for example in examples]
     if not values or any(value is None for value in values):
         return "names" if examples and all(map(_is_classed, examples)) else "positives"

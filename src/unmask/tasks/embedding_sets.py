@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unmask.data.labelled.examples import EmbeddingExample
 from unmask.errors import DataError
 from unmask.tasks.embedding_config import LossChoice
+from unmask.tasks.embedding_labels import number_of, refuse_codes, refuse_strays
 from unmask.tasks.embedding_losses.config import LOSS_CONFIGS, EmbeddingLossConfig
 from unmask.tasks.embedding_losses.loss import EmbeddingLoss
 from unmask.tasks.embedding_losses.registry import LOSSES
@@ -83,10 +83,13 @@ def _fitting(examples: Sequence[EmbeddingExample]) -> str:
             f"{examples[0].place}: {_form(examples[0])}; no loss takes single texts with labels. "
             'Name no label column (--data.columns.label ""), or `unmask finetune classification`.'
         )
+    refuse_strays(examples)
     try:
         numbers = {number_of(example) for example in examples}
     except DataError:
         return "softmax"
+    if num_texts == 2:
+        refuse_codes(examples)
     if num_texts > 2:  # how much better the positive is than the negative
         return "margin-mse"
     return "online-contrastive" if numbers <= {0.0, 1.0} else "cosent"
@@ -116,18 +119,3 @@ def _form(example: EmbeddingExample) -> str:
     if isinstance(example.label, tuple):
         label = f"a label of {len(example.label)} numbers"
     return f"has {len(example.texts)} text(s) and {label}"
-
-
-def number_of(example: EmbeddingExample) -> float:
-    """Its label as a number.
-
-    Raises:
-        DataError: It is none, or not finite.
-    """
-    try:
-        number = float(example.label)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"{example.place}: the score is {example.label!r}; expected a number.")
-    return number

@@ -22,7 +22,8 @@ class TrainConfig(BaseModel):
     """Most tokens of one forward and backward. It changes memory, and the gradient only where
     dropout draws other masks for it."""
     initial_batch_size: int | None = Field(default=None, ge=1)
-    """Sequences per step at the start; grows linearly to `batch_size`."""
+    """Sequences per step at the start; grows linearly to `batch_size`. Not of sentence embeddings,
+    whose batches are put together before."""
     batch_warmup_rate: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of the budget in which the batch grows."""
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -89,8 +90,9 @@ class FinetuningConfig(TrainConfig):
     """
 
     batch_size: int = Field(default=16, ge=1)
-    """Sequences per optimizer step, over all micro-batches and processes; of 16 and 32, 16 was the
-    better on a thousand labels (docs/log.md)."""
+    """Sequences per optimizer step, or groups of them such as a pair's texts, over all
+    micro-batches and processes; of 16 and 32, 16 was the better on a thousand labels
+    (docs/log.md)."""
     steps: int | None = Field(default=None, ge=1)
     """Budget in optimizer steps, instead of `epochs` or `minutes`."""
     evaluate_every: int = Field(default=200, ge=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,39 @@ def test_scores_are_finite_numbers_of_their_range(
     assert [one.label for one in examples] == [5.0, 0.0]
     assert rejects.first[0].place == f"{path}:1"
     assert reason in rejects.first[0].reason
+
+
+def test_a_range_makes_numbers_of_labels(write: Write, read: Read) -> None:
+    rows = "sentence1\tsentence2\tscore\na\tb\t5.5\nc\td\tnan\ne\tf\t5\n"
+    path = write("a.tsv", rows)
+    examples, rejects = read(read_sentences, path, label_range=(0, 5))
+    assert [one.label for one in examples] == [5.0]
+    assert [f"{one.place}: {one.reason}" for one in rejects.first] == [
+        f"{path}:2: label out of range: 5.5, expected 0 to 5",
+        f"{path}:3: label is not finite: `nan`, expected a number",
+    ]
+    with pytest.raises(UsageError, match=r"label-range: is for numbers, but --data"):
+        read(read_sentences, path, label_range=(0, 5), labels="class")
+
+
+def test_numbers_of_inference_are_asked_what_they_mean(
+    write: Write, read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = "premise\thypothesis\tlabel\na\tb\t0\nc\td\t2\n"
+    path = write("nli.tsv", rows)
+    with caplog.at_level(logging.WARNING):
+        examples, _ = read(read_sentences, path)
+    assert [one.label for one in examples] == ["0", "2"]
+    (said,) = caplog.messages
+    assert said.startswith(f"{path}:2: the label of a premise and a hypothesis is 0, a number.")
+    caplog.clear()
+    names = ("entailment", "neutral", "contradiction")
+    examples, _ = read(read_sentences, path, class_names=names)
+    assert [one.label for one in examples] == ["entailment", "contradiction"]
+    read(read_sentences, path, labels="number")
+    read(read_sentences, write("sts.tsv", rows.replace("premise\thypothesis", "text1\ttext2")))
+    read(read_sentences, write("names.tsv", rows.replace("\t0", "\tno").replace("\t2", "\tyes")))
+    assert caplog.messages == []
 
 
 def test_several_classes_are_no_label_here(write: Write, read: Read) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 from collections.abc import Iterator
@@ -19,11 +20,15 @@ from unmask.data.labelled.texts import LEFT_OUT, Ids, excerpt, group_of, require
 from unmask.data.rejects import Rejects
 from unmask.errors import UsageError
 
+logger = logging.getLogger(__name__)
+
 _ANCHORS = ("anchor", "query", "question", "sent0")
 _POSITIVES = ("positive", "pos", "answer", "passage", "document", "sent1")
 _NEGATIVE = re.compile(r"(?:negative|neg|hard_neg)s?[ _]?(\d*)")
 _ALONE = ("text", "sentence", "sentence1", "content", "anchor")
 _SCORES = ("scores", "margin", "embedding", *columns.LABELS)
+_INFERENCE = ("premise", "hypothesis")
+"""Columns whose labels are classes, whatever codes they have."""
 _TRUTH = {"true": "1", "false": "0"}
 """Of pairs that are alike or not, whatever a file calls it."""
 _NO_LIST = "label is no list of numbers"
@@ -46,24 +51,22 @@ def from_table(
 
     Texts stand in columns named like `anchor`, `positive` and `negative_1`, in two that
     `columns.PAIRS` names, or in one; a column may hold a list of texts, such as negatives. A label
-    is read where `config.labels` says of what kind it is and there is a column for it; a list of
-    numbers is a teacher's scores, or its vector.
+    is read where `config.labels` says of what kind it is and there is a column for it, and as a
+    number where a range is set for it; a list of numbers is a teacher's scores, or its vector.
 
     Raises:
-        UsageError: Labels of several classes, which no loss over embeddings takes.
+        UsageError: Labels of several classes, which no loss over embeddings takes, or a range of
+            what shall be classes.
         DataError: A column that is not there.
     """
-    if config.labels == "multi":
-        raise UsageError(
-            "--data.labels multi: texts that belong together have one label, or a list of numbers; "
-            "leave it out, or set class, number or none."
-        )
+    config = _with_kind(config)
     found = _find_columns(table, config)
     ids = Ids(table.unit)
     labels = None
     if found.label is not None:
         name = table.names[found.label]
         labels = LabelReader(config, [name], table.class_names.get(name, ()))
+    codes = _codes(table, config, found)
     for line, values in table.rows:
         try:
             example = _example(table.place(line), line, values, found, labels, ids)
@@ -75,7 +78,47 @@ def from_table(
         else:
             if check_text(" ".join(example.texts), table.source, line, rejects) is not None:
                 rejects.num_records += 1
+                if codes is not None and str(values[codes]).strip().isdecimal():
+                    codes = None
+                    _warn_of_code(example)
                 yield example
+
+
+def _with_kind(config: LabelledConfig) -> LabelledConfig:
+    """Labels in a range are numbers: without that the range would have no effect."""
+    if config.labels == "multi":
+        raise UsageError(
+            "--data.labels multi: texts that belong together have one label, or a list of numbers; "
+            "leave it out, or set class, number or none."
+        )
+    if config.label_range is None or config.labels != "class":
+        return config
+    if "labels" in config.model_fields_set:
+        raise UsageError(
+            "--data.label-range: is for numbers, but --data.labels is class; set it to number, or "
+            "leave one of them out."
+        )
+    return config.model_copy(update={"labels": "number"})
+
+
+def _codes(table: Table, config: LabelledConfig, found: _Found) -> int | None:
+    """The column of labels, if numbers in it would stand for classes that nobody has named."""
+    if found.label is None or config.labels != "class" or config.class_names:
+        return None
+    are_inference = tuple(table.names[one].lower() for one in found.texts) == _INFERENCE
+    has_names = bool(table.class_names.get(table.names[found.label]))
+    return found.label if are_inference and not has_names else None
+
+
+def _warn_of_code(example: EmbeddingExample) -> None:
+    logger.warning(
+        "%s: the label of a premise and a hypothesis is %s, a number. If it stands for a class, "
+        "name the classes in the order of their numbers (--data.class-names entailment "
+        "--data.class-names neutral --data.class-names contradiction, of SNLI and MNLI): as a "
+        "number it says how alike the texts are.",
+        example.place,
+        example.label,
+    )
 
 
 def _find_columns(table: Table, config: LabelledConfig) -> _Found:
