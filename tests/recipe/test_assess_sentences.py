@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from sklearn.metrics import average_precision_score
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.evaluation import (
+    EmbeddingSimilarityEvaluator,
+    TranslationEvaluator,
+)
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.metrics import average_precision_score, v_measure_score
 
 import unmask
 from unmask.checkpoint import native
@@ -26,7 +32,7 @@ from unmask.infer.encode import Encoder
 from unmask.recipe import assess_sentences
 from unmask.recipe.assess import assess
 from unmask.recipe.assess_sentences import assess_retrieval
-from unmask.recipe.config import EvaluateRetrieval
+from unmask.recipe.config import EvaluateRetrieval, EvaluateSentences
 from unmask.tasks.sentence import SentenceEmbedding
 
 WORDS = ("cat", "dog", "film", "good", "fine", "bad", "poor", "nice")
@@ -78,13 +84,33 @@ def judge(folder: Path, judged: list[tuple[Any, ...]], split: str = "test") -> N
     (folder / "qrels" / f"{split}.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
+def with_usual_prompt(bundle: Bundle, folder: Path) -> Bundle:
+    """The same, with a prompt where none is named."""
+    assert isinstance(bundle.task, SentenceEmbedding)
+    update = {"prompts": {**PROMPTS, "usual": "nice film "}, "default_prompt_name": "usual"}
+    task = SentenceEmbedding(bundle.task.config.model_copy(update=update))
+    native.save(replace(bundle, task=task), folder)
+    return native.load(folder)
+
+
+def theirs_of(bundle: Bundle) -> SentenceTransformer:
+    return SentenceTransformer(str(bundle.folder), device="cpu")
+
+
 def similarities(bundle: Bundle, rows: list[dict[str, Any]]) -> np.ndarray:
-    """Cosines of pairs, by the prompts of both sides."""
+    """Cosines of pairs whose texts are alike: no side is asked or found."""
+    engine = unmask.load(bundle.folder)
+    one, other = (engine.encode([row[side] for row in rows]) for side in ("sentence1", "sentence2"))
+    found: np.ndarray = (one * other).sum(1)
+    return found
+
+
+def asked_and_found(bundle: Bundle, rows: list[dict[str, Any]]) -> float:
+    """Spearman's correlation if one side were a query and the other a document."""
     engine = unmask.load(bundle.folder)
     queries = engine.encode_query([one["sentence1"] for one in rows])
     documents = engine.encode_document([one["sentence2"] for one in rows])
-    found: np.ndarray = (queries * documents).sum(1)
-    return found
+    return float(spearmanr((queries * documents).sum(1), [one["score"] for one in rows]).statistic)
 
 
 # --- labelled pairs
@@ -102,9 +128,85 @@ def test_pairs_with_scores_are_measured_by_correlation(
     expected = spearmanr(alike, [one["score"] for one in rows]).statistic
     assert found.scores["spearman_cosine"] == pytest.approx(expected, abs=1e-6)
     assert found.num_examples == 8
+    assert found.scores["spearman_cosine"] != pytest.approx(asked_and_found(bundle, rows), abs=1e-3)
     low, high = found.intervals["spearman_cosine"]
     assert low < found.scores["spearman_cosine"] < high
     assert found.as_dict()["examples"] == 8
+
+
+@pytest.mark.parametrize("usual", [False, True], ids=["no usual prompt", "a usual prompt"])
+def test_scored_pairs_get_the_prompts_of_sentence_transformers_evaluator(
+    usual: bool, bundle: Bundle, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    measured = with_usual_prompt(bundle, tmp_path / "usual") if usual else bundle
+    rows = [
+        {"sentence1": f"the {WORDS[i]}", "sentence2": WORDS[i * 3 % 8], "score": i * 7 % 10}
+        for i in range(8)
+    ]
+    ones, others = ([row[side] for row in rows] for side in ("sentence1", "sentence2"))
+    scores = [float(row["score"]) for row in rows]
+    evaluator = EmbeddingSimilarityEvaluator(
+        ones, others, scores, main_similarity="cosine", write_csv=False
+    )
+    expected = evaluator(theirs_of(measured))
+
+    found = assess(measured, write("sts.jsonl", rows), LabelledConfig(labels="number"))
+
+    for name in ("spearman_cosine", "pearson_cosine"):
+        assert found.scores[name] == pytest.approx(expected[name], abs=1e-5)
+    if usual:
+        without = assess(bundle, write("sts.jsonl", rows), LabelledConfig(labels="number"))
+        assert abs(without.scores["pearson_cosine"] - found.scores["pearson_cosine"]) > 1e-4
+
+
+def test_texts_with_classes_are_clustered(bundle: Bundle, write: Callable[..., Path]) -> None:
+    """As scikit-learn clusters the vectors that plain `encode` gives."""
+    rows = [{"text": f"the {WORDS[i % 8]} {i}", "label": f"class {i % 3}"} for i in range(30)]
+    file = write("classes.jsonl", rows)
+
+    found = assess(bundle, file, LabelledConfig(), EvaluateSentences(seed=3))
+
+    vectors = theirs_of(bundle).encode([row["text"] for row in rows])
+    means = MiniBatchKMeans(3, batch_size=500, n_init="auto", random_state=3).fit(vectors)
+    labels = [row["label"] for row in rows]
+    assert found.scores["v_measure"] == pytest.approx(v_measure_score(labels, means.labels_))
+    assert (found.num_examples, found.intervals) == (30, {})
+    sampled = assess(bundle, file, LabelledConfig(), EvaluateSentences(sampled=True))
+    assert sampled.scores["v_measure_std"] > 0
+
+
+def test_texts_of_one_class_cannot_be_clustered(bundle: Bundle, write: Callable[..., Path]) -> None:
+    file = write("classes.jsonl", [{"text": word, "label": "a"} for word in WORDS])
+    with pytest.raises(DataError, match="all texts have the class 'a'; expected two classes"):
+        assess(bundle, file, LabelledConfig())
+
+
+@pytest.mark.parametrize("usual", [False, True], ids=["no usual prompt", "a usual prompt"])
+def test_translations_find_each_other_as_by_sentence_transformers(
+    usual: bool, bundle: Bundle, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    measured = with_usual_prompt(bundle, tmp_path / "usual") if usual else bundle
+    rows = [{"anchor": f"the {one} was", "positive": f"a {one} {i}"} for i, one in enumerate(WORDS)]
+    sides = ([row[side] for row in rows] for side in ("anchor", "positive"))
+    expected = TranslationEvaluator(*sides, write_csv=False)(theirs_of(measured))
+
+    file = write("aligned.jsonl", rows)
+    found = assess(measured, file, LabelledConfig(), EvaluateSentences(bitext=True))
+
+    for name, value in expected.items():
+        assert found.scores[name] == pytest.approx(value), name
+    assert {"mean_f1", "src2trg_f1"} <= set(found.scores)
+    assert set(found.intervals) == set(expected)
+
+
+def test_settings_for_other_examples_are_refused(
+    bundle: Bundle, write: Callable[..., Path]
+) -> None:
+    pairs = write("sts.jsonl", [{"sentence1": "a", "sentence2": "b", "score": i} for i in range(4)])
+    with pytest.raises(UsageError, match=r"--sentences.sampled.*single texts with classes"):
+        assess(bundle, pairs, LabelledConfig(), EvaluateSentences(sampled=True))
+    with pytest.raises(DataError, match=r"sts.jsonl:1: has 2 text\(s\) and a label.*translation"):
+        assess(bundle, pairs, LabelledConfig(), EvaluateSentences(bitext=True))
 
 
 def test_pairs_of_0_and_1_are_told_apart(bundle: Bundle, write: Callable[..., Path]) -> None:
@@ -149,12 +251,16 @@ def test_a_model_without_sentence_training_is_no_sentence_encoder(
 # --- test collections
 
 
+def engine_vectors(bundle: Bundle) -> tuple[list[str], np.ndarray]:
+    """The documents' ids, and the vectors of their titles and texts."""
+    contents = [f"{one['title']} {one['text']}".strip() for one in DOCUMENTS]
+    return [one["_id"] for one in DOCUMENTS], unmask.load(bundle.folder).encode_document(contents)
+
+
 def expected_run(bundle: Bundle, most: int = 1000) -> dict[str, dict[str, float]]:
     """Each query's documents, by its cosines with their titles and texts."""
-    engine = unmask.load(bundle.folder)
-    contents = [f"{one['title']} {one['text']}".strip() for one in DOCUMENTS]
-    queries = engine.encode_query([one["text"] for one in QUERIES])
-    alike = queries @ engine.encode_document(contents).T
+    queries = unmask.load(bundle.folder).encode_query([one["text"] for one in QUERIES])
+    alike = queries @ engine_vectors(bundle)[1].T
     return {
         query["_id"]: {DOCUMENTS[i]["_id"]: float(row[i]) for i in np.argsort(-row)[:most]}
         for query, row in zip(QUERIES, alike, strict=True)
@@ -197,8 +303,14 @@ def test_another_split_and_documents_of_the_same_id_may_be_left_out(
         assess_retrieval(bundle, collection, EvaluateRetrieval(split="dev", drop_identical=dropped))
         for dropped in (False, True)
     )
+    ids, vectors = engine_vectors(bundle)
+    (asked,) = unmask.load(bundle.folder).encode_query([DOCUMENTS[0]["text"]])
+    order = [ids[i] for i in np.argsort(-(vectors @ asked))]
+    assert order.index("d0") < order.index("d8")  # so that leaving it out makes a difference
+    rank = order.index("d8") + 1
+    assert with_itself.scores["recip_rank"] == pytest.approx(1 / rank)
+    assert without.scores["recip_rank"] == pytest.approx(1 / (rank - 1))
     assert with_itself.num_examples == without.num_examples == 1
-    assert without.scores["recip_rank"] >= with_itself.scores["recip_rank"]
     file = collection / "run"
     settings = EvaluateRetrieval(split="dev", drop_identical=True, run=file)
     assess_retrieval(bundle, collection, settings)

@@ -15,7 +15,7 @@ from unmask.cli.texts import texts_of
 from unmask.data.labelled.config import LabelledConfig
 from unmask.errors import UsageError, writing
 from unmask.infer.config import AnsweringConfig, FillConfig
-from unmask.recipe.config import Evaluate, EvaluateRetrieval
+from unmask.recipe.config import Evaluate, EvaluateRetrieval, EvaluateSentences
 
 if TYPE_CHECKING:
     from unmask.checkpoint.bundle import Bundle
@@ -97,6 +97,7 @@ def evaluate(
     settings: Annotated[Evaluate, Parameter(name="*")] = Evaluate(),
     labelled: Annotated[LabelledConfig | None, Parameter(name="data")] = None,
     retrieval: Annotated[EvaluateRetrieval | None, Parameter(name="retrieval")] = None,
+    sentences: Annotated[EvaluateSentences | None, Parameter(name="sentences")] = None,
     answering: Annotated[AnsweringConfig, Parameter(name="*")] = AnsweringConfig(),
     predictions: Path | None = None,
     json: AsJson = False,
@@ -104,8 +105,9 @@ def evaluate(
     """Measures a model on data that it was not trained on.
 
     A fine-tuned model is measured on labelled examples, by its task's scores with 95 % bootstrap
-    intervals; a sentence encoder on pairs (with scores, with 0 and 1, or with positives) or on a
-    folder in BEIR's layout; a pretrained model on text, by masked language modelling.
+    intervals; a sentence encoder on pairs (with scores, with 0 and 1, with positives, or with
+    translations), on texts with classes (by clusters), or on a folder in BEIR's layout; a
+    pretrained model on text, by masked language modelling.
 
     Parameters
     ----------
@@ -131,6 +133,8 @@ def evaluate(
         raise UsageError(
             "--retrieval.*: is for a sentence encoder and the folder of a test collection."
         )
+    if sentences is not None and (is_searched or not _has_sentences(bundle)):
+        raise UsageError("--sentences.*: is for a sentence encoder and a file of examples.")
     if is_searched:
         from unmask.recipe.assess_sentences import assess_retrieval
 
@@ -145,7 +149,7 @@ def evaluate(
             "of other models."
         )
     if fine_tuned:
-        assessment = assess(bundle, data, labelled or LabelledConfig())
+        assessment = assess(bundle, data, labelled or LabelledConfig(), sentences)
         if predictions is not None:
             _keep(assessment.predictions, predictions)
         show_assessment(assessment, as_json=json)

@@ -1,8 +1,8 @@
-"""Measuring a sentence encoder: on labelled pairs, or on a test collection of retrieval."""
+"""Measuring a sentence encoder: on labelled examples, or on a test collection of retrieval."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -11,53 +11,127 @@ from numpy.typing import NDArray
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.config import LabelledConfig
+from unmask.data.labelled.examples import EmbeddingExample
 from unmask.data.rejects import Rejects
 from unmask.data.retrieval.collection import Collection, open_beir, open_cranfield
 from unmask.data.retrieval.config import RetrievalConfig
 from unmask.data.retrieval.records import CorpusDocument
 from unmask.data.retrieval.trec import write_run
+from unmask.errors import DataError, UsageError
 from unmask.infer.embedder import Embedder
 from unmask.infer.encode import Encoder, Told
 from unmask.recipe.assessment import Assessment
-from unmask.recipe.config import EvaluateRetrieval
+from unmask.recipe.config import EvaluateRetrieval, EvaluateSentences
 from unmask.recipe.examples import read
 from unmask.tasks import embedding_scores
+from unmask.tasks.embedding_prompts import prompts_of
 from unmask.tasks.embedding_scores import nearest_by
-from unmask.tasks.metrics import retrieval
+from unmask.tasks.metrics import bitext, clustering, retrieval
 from unmask.tasks.metrics.exact import as_run
-from unmask.tasks.metrics.resampling import Bootstrap
+from unmask.tasks.metrics.resampling import Bootstrap, Interval
 
 _AT_ONCE = 8192
 """Documents encoded together."""
 _CRANFIELD = "cran.all.1400.xml"
 _RUN_TAG = "unmask"
+_USUAL = EvaluateSentences()
 Vectors = NDArray[np.float32]
 
 
-def assess_pairs(bundle: Bundle, data: Path | str, config: LabelledConfig) -> Assessment:
-    """Scores of the vectors of labelled pairs, or of pairs and triplets without labels.
+def assess_examples(
+    bundle: Bundle,
+    data: Path | str,
+    config: LabelledConfig,
+    settings: EvaluateSentences = _USUAL,
+) -> Assessment:
+    """Scores of the vectors of labelled pairs, of pairs and triplets without labels, or of texts
+    with classes.
+
+    Texts get the model's prompts as `tasks.embedding_prompts` has them; where nothing is asked and
+    found, those are sentence-transformers' evaluators' too.
 
     Raises:
-        DataError: Examples that cannot be read, or single texts.
+        UsageError: Settings that are for other examples.
+        DataError: Examples that cannot be read, or single texts without classes.
     """
     encoder = Encoder.of(bundle)
     examples = read("embedding", data, config)
-    embedder = Embedder(encoder)
-    anchors = embedder.encode_query([example.texts[0] for example in examples])
-    others = [text for example in examples for text in example.texts[1:]]
-    # Scored pairs are alike on both sides: neither is a query, unless the model knows queries.
-    rest = iter(embedder.encode_document(others)) if others else iter(())
-    vectors = [
-        np.stack([anchor, *islice(rest, len(example.texts) - 1)])
-        for anchor, example in zip(anchors, examples, strict=True)
-    ]
+    are_classed = all(map(_has_class, examples))
+    if not are_classed and {"sampled", "seed"} & settings.model_fields_set:
+        raise UsageError(
+            "--sentences.sampled, --sentences.seed: are for single texts with classes, which are "
+            f"clustered; {data} holds others."
+        )
+    if settings.bitext:
+        return _of_bitext(encoder, examples)
+    if are_classed:
+        return _of_classes(encoder, examples, settings)
+    befores = [prompts_of(encoder.config, example) for example in examples]
+    vectors = _vectors(encoder, examples, befores)
     by = encoder.config.similarity
     found = embedding_scores.intervals(examples, vectors, by, Bootstrap())
-    return Assessment(
-        len(examples),
-        embedding_scores.score(examples, vectors, by),
-        {name: (one.low, one.high) for name, one in found.items()},
+    return _assessed(examples, embedding_scores.score(examples, vectors, by), found)
+
+
+def _of_classes(
+    encoder: Encoder, examples: Sequence[EmbeddingExample], settings: EvaluateSentences
+) -> Assessment:
+    """Whether texts of one class lie together; there is no interval, see `clustering`."""
+    labels = [str(example.label) for example in examples]
+    if len(set(labels)) == 1:
+        raise DataError(
+            f"{examples[0].place}: all texts have the class {labels[0]!r}; expected two classes or "
+            "more, to see whether their texts lie apart."
+        )
+    vectors = encoder.vectors(
+        [example.texts[0] for example in examples], encoder.prompt(None, None)
     )
+    scored = clustering.sampled_scores if settings.sampled else clustering.scores
+    return _assessed(examples, scored(labels, vectors, seed=settings.seed), {})
+
+
+def _of_bitext(encoder: Encoder, examples: Sequence[EmbeddingExample]) -> Assessment:
+    """How often a sentence and its translation find each other."""
+    for example in examples:
+        if len(example.texts) != 2 or example.label is not None:
+            raise DataError(
+                f"{example.place}: has {len(example.texts)} text(s) and "
+                f"{'no label' if example.label is None else 'a label'}; --sentences.bitext expects "
+                'a sentence and its translation (name no label column: --data.columns.label "").'
+            )
+    usual = [encoder.prompt(None, None)] * 2
+    pairs = np.stack(_vectors(encoder, examples, [usual] * len(examples)))  # (N, 2, E)
+    source, target = pairs[:, 0], pairs[:, 1]
+    texts = [[example.texts[side] for example in examples] for side in (0, 1)]
+    given = {"source_texts": texts[0], "target_texts": texts[1]}
+    found = bitext.score_intervals(source, target, Bootstrap(), **given)
+    return _assessed(examples, bitext.scores(source, target, **given), found)
+
+
+def _has_class(example: EmbeddingExample) -> bool:
+    return len(example.texts) == 1 and isinstance(example.label, str | int | float)
+
+
+def _vectors(
+    encoder: Encoder, examples: Sequence[EmbeddingExample], befores: Sequence[Sequence[str]]
+) -> list[Vectors]:
+    """(K, E) of each example's K texts, each after its prompt; equal prompts go together."""
+    texts = [text for example in examples for text in example.texts]
+    prompts = np.array([before for several in befores for before in several], dtype=object)
+    vectors = np.empty((len(texts), encoder.dimension), dtype=np.float32)
+    for before in sorted(set(prompts)):
+        members = np.flatnonzero(prompts == before)
+        vectors[members] = encoder.vectors([texts[i] for i in members.tolist()], before)
+    return np.split(vectors, np.cumsum([len(example.texts) for example in examples])[:-1])
+
+
+def _assessed(
+    examples: Sequence[EmbeddingExample],
+    scores: dict[str, float],
+    intervals: Mapping[str, Interval],
+) -> Assessment:
+    ends = {name: (one.low, one.high) for name, one in intervals.items()}
+    return Assessment(len(examples), scores, ends)
 
 
 def assess_retrieval(

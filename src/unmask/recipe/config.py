@@ -49,6 +49,21 @@ class EvaluateRetrieval(BaseModel):
     """It stops if more than this share of the records cannot be read; up to 9 never stop it."""
 
 
+class EvaluateSentences(BaseModel):
+    """How a sentence encoder is measured on a file, where the file alone does not say it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    bitext: bool = False
+    """Pairs without labels are sentences and their translations: how often each finds the other
+    among all, in both directions. Without it the second is an answer to the first."""
+    sampled: bool = False
+    """Texts with classes are clustered in ten samples, whose mean counts, as in MTEB's newer tasks;
+    without it all at once."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Of the clusters of texts with classes, which begin at random."""
+
+
 class Extend(BaseModel):
     """How a pretrained model's vocabulary is made to fit a domain's text."""
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from unmask import __version__
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.config import Columns, LabelledConfig
 from unmask.errors import DataError
-from unmask.recipe.assess_sentences import assess_pairs, assess_retrieval
+from unmask.recipe.assess_sentences import assess_examples, assess_retrieval
 from unmask.recipe.assessment import Assessment
 from unmask.recipe.config import EvaluateRetrieval
-from unmask.recipe.reproduce.report import Report, keep
+from unmask.recipe.reproduce.report import Report, keep, versions
 from unmask.recipe.reproduce.starting import data_folder, model_folder
 from unmask.recipe.together import Say, on_stderr
 
@@ -45,7 +41,7 @@ MEASURES = (
         "STS-B test, Spearman of the cosine",
         "stsb/stsb-en-test.csv",
         "spearman_cosine",
-        lambda bundle, place: assess_pairs(bundle, place, STS),
+        lambda bundle, place: assess_examples(bundle, place, STS),
         "82.03 (model card and MTEB)",
     ),
     Measure(
@@ -110,11 +106,7 @@ def reproduce_minilm(
         "table": TABLE,
         "model": "all-MiniLM-L6-v2" if model is None else Path(model).name,
         "rows": rows,
-        "versions": {
-            "unmask": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
     return keep(Report(TABLE, document, _markdown(document)), output)
 
