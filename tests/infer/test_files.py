@@ -13,10 +13,11 @@ from pyarrow import parquet
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.config import LabelledConfig
+from unmask.data.labelled.files import BLANK
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError, UsageError
 from unmask.infer.engine import Engine
-from unmask.infer.files import BLANK, examples_of
+from unmask.infer.files import examples_of, texts_in
 from unmask.tasks.classification import Classification
 from unmask.tasks.tagging import Tagging
 
@@ -129,6 +130,18 @@ def test_lines_of_text_are_named_by_their_numbers_and_blank_ones_counted(
     assert [(name, example.text) for name, example in found] == [("1", "one"), ("4", "two\tmore")]
     assert (rejects.notes, rejects.num_records, len(rejects)) == ({BLANK: 2}, 4, 0)
     assert "a.txt: 2 examples left out, being blank lines" in caplog.text
+
+
+def test_the_last_ending_says_what_a_file_is(
+    classifier: Bundle, tmp_path: Path, rejects: Rejects
+) -> None:
+    path = tmp_path / "a.txt.jsonl"
+    path.write_text('{"text": "the cat"}\n')
+
+    ((_, example),) = examples_of(classifier, path, LabelledConfig(), rejects)
+    (text,) = texts_in(path, LabelledConfig(), rejects)
+
+    assert example.text == text.text == "the cat"
 
 
 def test_a_text_file_is_a_table_if_that_is_said(classifier: Bundle, read: Read) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from unmask.data.labelled.files import BLANK
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError, UsageError
 from unmask.search.config import ReadingConfig
@@ -43,11 +44,39 @@ def read(tmp_path: Path, rejects: Rejects) -> Read:
     return read
 
 
-def test_lines_of_text_are_documents_by_their_numbers(read: Read, rejects: Rejects) -> None:
-    found = read("x.txt", "One.\n\nTwo.\r\n")
+def test_lines_of_text_are_documents_by_their_numbers(
+    read: Read, rejects: Rejects, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blank = "\n" * 20
+    found = read("x.txt", f"One.\n{blank}Two.\r\n")
 
-    assert found == [Document("x.txt:1", "One."), Document("x.txt:3", "Two.")]
-    assert dict(rejects.reasons) == {"empty text": 1}
+    path = tmp_path / "x.txt"
+    assert found == [Document(f"{path}:1", "One."), Document(f"{path}:22", "Two.")]
+    assert (dict(rejects.notes), len(rejects)) == ({BLANK: 20}, 0)
+    assert f"{path}: 20 documents {BLANK}" in caplog.text
+
+
+def test_files_of_one_name_in_two_folders_do_not_take_each_others_place(
+    tmp_path: Path, rejects: Rejects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        Path(folder, "notes.txt").write_text(f"Of {folder}.\n")
+        Path(folder, "notes.csv").write_text(f"text\nOf {folder}.\n")
+    for ending, line in ((".txt", 1), (".csv", 2)):
+        for order in ("ab", "ba"):
+            found = [
+                one
+                for folder in order
+                for one in read_documents(f"{folder}/notes{ending}", ReadingConfig(), rejects)
+            ]
+            assert found == [Document(f"{f}/notes{ending}:{line}", f"Of {f}.") for f in order]
+
+
+@pytest.mark.parametrize("name", ["notes.txt.jsonl", "notes.txt.jsonl.gz"])
+def test_the_last_ending_says_what_a_file_is(name: str, read: Read, tmp_path: Path) -> None:
+    assert read(name, '{"text": "One."}\n') == [Document(f"{tmp_path / name}:1", "One.")]
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.json", "x.jsonl.gz"])
@@ -99,9 +128,10 @@ def test_columns_are_named(read: Read) -> None:
     ]
 
 
-def test_without_an_id_the_line_names_a_document(read: Read) -> None:
-    assert read("x.csv", "text\nOne.\n") == [Document("x.csv:2", "One.")]
-    assert read("x.jsonl", '{"text": "One."}\n') == [Document("x.jsonl:1", "One.")]
+def test_without_an_id_the_line_names_a_document(read: Read, tmp_path: Path) -> None:
+    assert read("x.csv", "text\nOne.\n") == [Document(f"{tmp_path}/x.csv:2", "One.")]
+    line = '{"text": "One."}\n'
+    assert read("x.jsonl", line) == [Document(f"{tmp_path}/x.jsonl:1", "One.")]
 
 
 @pytest.mark.parametrize(

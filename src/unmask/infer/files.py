@@ -10,15 +10,19 @@ from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled import columns, reading
 from unmask.data.labelled.config import Columns, LabelledConfig
 from unmask.data.labelled.examples import TextExample
-from unmask.data.labelled.files import LabelledFile, find, lines
+from unmask.data.labelled.files import (
+    LabelledFile,
+    find,
+    is_lines_of_text,
+    lines,
+    texts_by_line,
+)
 from unmask.data.labelled.words import WORDS
 from unmask.data.rejects import Rejects
 from unmask.errors import UsageError
 from unmask.infer.asking import example_of, parts_of, task_of
 from unmask.tasks.registry import TASKS
 
-BLANK = "left out, being blank lines"
-"""The note that counts lines without a text."""
 _COLUMNS_OF_WORDS = ("conll", "conllu")
 
 
@@ -38,7 +42,7 @@ def examples_of(
     """
     task = task_of(bundle).name
     config = config.model_copy(update={"labels": "none"})
-    if config.format == "auto" and ".txt" in path.suffixes[-2:]:
+    if config.format == "auto" and is_lines_of_text(path):
         _refuse_columns(path, config.columns)
         file = find(path, "text", config.model_copy(update={"format": "tsv"}))
         for text in reading.checked(file.source, _each_line(file, config, rejects), rejects):
@@ -63,7 +67,7 @@ def texts_in(path: Path, config: LabelledConfig, rejects: Rejects) -> Iterator[T
         UsageError: Columns are set for a file that has none.
     """
     config = config.model_copy(update={"labels": "none"})
-    if config.format == "auto" and ".txt" in path.suffixes[-2:]:
+    if config.format == "auto" and is_lines_of_text(path):
         _refuse_columns(path, config.columns)
         file = find(path, "text", config.model_copy(update={"format": "tsv"}))
         return reading.checked(file.source, _each_line(file, config, rejects), rejects)
@@ -94,15 +98,9 @@ def _refuse_columns(path: Path, given: Columns) -> None:
 def _each_line(
     file: LabelledFile, config: LabelledConfig, rejects: Rejects
 ) -> Iterator[TextExample]:
-    for line in lines(file, config, rejects):
-        if not line.is_good:
-            continue
-        rejects.num_records += 1
-        if line.text.strip():
-            place = f"{file}:{line.number}"
-            yield TextExample(str(line.number), line.text, None, None, None, place)
-        else:
-            rejects.notes[BLANK] += 1
+    for line in texts_by_line(file, config, rejects):
+        place = f"{file}:{line.number}"
+        yield TextExample(str(line.number), line.text, None, None, None, place)
 
 
 def _has_words(path: Path, config: LabelledConfig) -> bool:

@@ -12,10 +12,15 @@ from typing import Any
 from unmask.data.jsonl import check_text
 from unmask.data.labelled import columns
 from unmask.data.labelled.config import Column, Columns, LabelledConfig
-from unmask.data.labelled.files import LabelledFile, find, lines
+from unmask.data.labelled.files import (
+    LabelledFile,
+    find,
+    is_lines_of_text,
+    texts_by_line,
+)
 from unmask.data.labelled.labels import Fault
-from unmask.data.labelled.reading import table_of
-from unmask.data.labelled.tables import Table, broken, empty
+from unmask.data.labelled.reading import checked, table_of
+from unmask.data.labelled.tables import Table
 from unmask.data.labelled.texts import Ids, excerpt, required_text
 from unmask.data.rejects import Rejects
 from unmask.errors import DataError, UsageError
@@ -42,15 +47,16 @@ def read_documents(path: Path | str, config: ReadingConfig, rejects: Rejects) ->
     """The documents of a file, one after another, in bounded memory but for their ids.
 
     .txt is one text a line; .jsonl, .json, .csv, .tsv and .parquet are tables, whose columns are
-    set or recognised by name; each also .gz and .zst. What cannot be read goes to `rejects`: no
-    text, a text that is blank, an id that another record has.
+    set or recognised by name; each also .gz and .zst. Without a column of ids, documents are named
+    by the path as it is given, and the line. What cannot be read goes to `rejects`: no text, a text
+    that is blank, an id that another record has; blank lines of .txt are passed over.
 
     Raises:
         DataError: No such file, not such a file, no column of texts, too many rejects, or no
             document at all.
     """
     path = Path(path)
-    is_lines = ".txt" in [suffix.lower() for suffix in path.suffixes[-2:]]
+    is_lines = is_lines_of_text(path)
     settings = LabelledConfig(
         format="tsv" if is_lines else "auto",
         columns=_columns_setting(config),
@@ -69,7 +75,7 @@ def read_documents(path: Path | str, config: ReadingConfig, rejects: Rejects) ->
         documents = _from_table(
             table_of(file, settings, rejects, (*_TEXTS, *_TITLES)), config, rejects
         )
-    yield from _checked(file, documents, rejects)
+    yield from checked(file.source, documents, rejects, "documents")
 
 
 def _columns_setting(config: ReadingConfig) -> Columns:
@@ -78,35 +84,11 @@ def _columns_setting(config: ReadingConfig) -> Columns:
     return Columns(text=None if text is None else (text,), id=config.column.id)
 
 
-def _checked(
-    file: LabelledFile, documents: Iterator[Document], rejects: Rejects
-) -> Iterator[Document]:
-    """The documents; at the end, whether there were enough good ones."""
-    num_broken = rejects.reasons["broken file"]
-    is_empty = True
-    for document in documents:
-        is_empty = False
-        yield document
-    if rejects.reasons["broken file"] > num_broken:
-        reason = rejects.first_of["broken file"].reason
-        why = reason.removeprefix("broken file: ").partition("; ")[0]
-        raise broken(file.source, why, rejects.num_records - 1)
-    rejects.check()
-    if is_empty:
-        raise empty(file.source, rejects)
-
-
 def _each_line(
     file: LabelledFile, settings: LabelledConfig, rejects: Rejects
 ) -> Iterator[Document]:
-    for line in lines(file, settings, rejects):
-        if not line.is_good:
-            continue
-        if line.text.strip():
-            rejects.num_records += 1
-            yield Document(f"{file.source.path.name}:{line.number}", line.text)
-        else:
-            rejects.add(str(file), line.number, "empty text")
+    for line in texts_by_line(file, settings, rejects):
+        yield Document(f"{file.source.path}:{line.number}", line.text)
 
 
 def _from_table(table: Table, config: ReadingConfig, rejects: Rejects) -> Iterator[Document]:
@@ -165,7 +147,7 @@ def _document(
         if (value := _plain(values[position], name)) not in (None, "")
     }
     # Last, for a reject leaves its id to others.
-    place = f"{table.source.path.name}:{number}"
+    place = f"{table.source.path}:{number}"
     name = place if found.id is None else ids.take(values[found.id], number)
     document = Document(name, text, (title or "").strip(), metadata)
     try:

@@ -14,6 +14,8 @@ from unmask.data.rejects import Rejects
 from unmask.data.sources import BrokenStream, Compression, Source, chunks
 from unmask.errors import DataError
 
+BLANK = "left out, being blank lines"
+"""The note that counts lines without a text."""
 Kind = Literal["text", "choice", "tagged", "question"]
 
 _COMPRESSIONS: dict[str, Compression] = {".gz": ".gz", ".zst": ".zst"}
@@ -93,6 +95,14 @@ def find(path: Path | str, kind: Kind, config: LabelledConfig) -> LabelledFile:
     return LabelledFile(source, found)
 
 
+def is_lines_of_text(path: Path) -> bool:
+    """Whether a file's name ends in .txt, before .gz or .zst."""
+    endings = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if endings and endings[-1] in _COMPRESSIONS:
+        endings.pop()
+    return endings[-1:] == [".txt"]
+
+
 def whole(file: LabelledFile, rejects: Rejects) -> bytes:
     """The decompressed content, without a byte order mark.
 
@@ -145,6 +155,18 @@ def lines(file: LabelledFile, config: LabelledConfig, rejects: Rejects) -> Itera
             offset += len(data) + 1
             rejects.num_records -= line is not None
             yield Line(number, (line or "").removesuffix("\r"), line is not None)
+
+
+def texts_by_line(file: LabelledFile, config: LabelledConfig, rejects: Rejects) -> Iterator[Line]:
+    """The lines that hold a text, as good records; blank ones are counted in `rejects.notes`."""
+    for line in lines(file, config, rejects):
+        if not line.is_good:
+            continue
+        rejects.num_records += 1
+        if line.text.strip():
+            yield line
+        else:
+            rejects.notes[BLANK] += 1
 
 
 def _begins(source: Source, wanted: bytes) -> bool:

@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 _LIST = re.compile(r'\s*"?\[\s*"')
 """Begins a JSON list of words."""
 
+T = TypeVar("T")
 E = TypeVar(
     "E",
     TextExample,
@@ -196,8 +197,12 @@ def table_of(
     return open_delimited(file, config, rejects, names_columns)
 
 
-def checked(source: Source, examples: Iterator[E], rejects: Rejects) -> Iterator[E]:
+def checked(
+    source: Source, examples: Iterator[T], rejects: Rejects, what: str = "examples"
+) -> Iterator[T]:
     """The examples; at the end, whether there were enough good ones, and what was done to them.
+
+    `what` is how they are called where something was done.
 
     Raises:
         DataError: The file breaks off, too many rejects, or no example at all.
@@ -217,4 +222,4 @@ def checked(source: Source, examples: Iterator[E], rejects: Rejects) -> Iterator
     if is_empty:
         raise empty(source, rejects)
     for kind, count in (rejects.notes - before).items():
-        logger.warning("%s: %d examples %s", source, count, kind)
+        logger.warning("%s: %d %s %s", source, count, what, kind)
