@@ -125,13 +125,14 @@ class Embedding(SentenceEmbedding):
                 prompts_of(self.config, example, has_sides=has_sides), example.texts, strict=True
             )
         ]
-        ids = list(encode_texts(texts, tokenizer))
-        sequences = (tokenizer.layout.single(one[:room]) for one in ids)
-        windows = [
-            [Window(one, len(one)) for one in islice(sequences, len(example.texts))]
-            for example in examples
-        ]
-        return windows, sum(len(one) > room for one in ids)
+        ids = iter(encode_texts(texts, tokenizer))
+        found, num_cut = [], 0
+        for example in examples:
+            whole = list(islice(ids, len(example.texts)))
+            num_cut += sum(len(one) > room for one in whole)
+            sequences = [tokenizer.layout.single(one[:room]) for one in whole]
+            found.append([Window(one, len(one)) for one in sequences])
+        return found, num_cut
 
     def groups(
         self, examples: Sequence[EmbeddingExample], tokenizer: Tokenizer, longest: int
