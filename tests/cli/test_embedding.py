@@ -191,6 +191,33 @@ def test_pairs_and_collections_measure_it(trained: Path, run: Run, tmp_path: Pat
     assert "is for a sentence encoder and the folder of a test collection" in said.err
 
 
+def test_classes_and_translations_measure_it(trained: Path, run: Run, tmp_path: Path) -> None:
+    classes = tmp_path / "classes.csv"
+    rows = [f"a {word} {i},{word}" for i, word in enumerate(("cat", "dog", "film") * 4)]
+    classes.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    said = run("evaluate", trained, classes, "--json")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert found["examples"] == 12
+    assert 0 <= found["v_measure"] <= 1
+    said = run("evaluate", trained, classes, "--sentences.sampled", "--sentences.seed", 1)
+    assert (said.code, "v_measure_std" in said.out) == (0, True), said.err
+
+    aligned = pairs(tmp_path / "aligned.jsonl")
+    said = run("evaluate", trained, aligned, "--sentences.bitext", "--json")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert 0 < found["mean_f1"] <= found["mean_accuracy"] <= 1
+    assert "mean_accuracy" in found["intervals"]
+
+
+def test_settings_of_sentences_are_for_them(trained: Path, tiny_encoder: Path, run: Run) -> None:
+    for model, data in ((trained, trained), (tiny_encoder, "text.txt")):
+        said = run("evaluate", model, data, "--sentences.bitext")
+        assert said.code == 2
+        assert "--sentences.*: is for a sentence encoder and a file of examples" in said.err
+
+
 def test_the_help_names_every_setting(run: Run) -> None:
     said = run("finetune", "embedding", "--help")
     assert said.code == 0
