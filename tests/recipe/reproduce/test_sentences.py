@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from unmask.infer.encode import Encoder
 from unmask.recipe.assess import assess
 from unmask.recipe.assess_sentences import assess_retrieval
 from unmask.recipe.config import EvaluateRetrieval
-from unmask.recipe.reproduce import sbert, scifact
+from unmask.recipe.reproduce import embedding_runs, sbert, scifact
 from unmask.recipe.reproduce.minilm import reproduce_minilm
 from unmask.recipe.reproduce.report import Report
 from unmask.recipe.reproduce.sbert import ARMS, reproduce_sbert
@@ -149,7 +150,7 @@ def test_the_argument_is_run_written_and_not_run_again(
     assert rows["stsb"] == [pytest.approx(found, abs=1e-6)]
 
     heard.clear()
-    monkeypatch.setattr(sbert, "finetune", None)  # nothing is trained any more
+    monkeypatch.setattr(embedding_runs, "finetune", None)  # nothing is trained any more
     assert go() == report
 
 
@@ -169,7 +170,7 @@ def test_seeds_have_a_mean_and_a_spread(
 def test_an_interrupted_argument_goes_on(
     go: Callable[..., Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, begun = sbert.finetune, []
+    whole, begun = embedding_runs.finetune, []
 
     def interrupted(train: Path, *given: Any, **more: Any) -> Any:
         begun.append(train.stem)
@@ -177,7 +178,7 @@ def test_an_interrupted_argument_goes_on(
             raise KeyboardInterrupt
         return whole(train, *given, **more)
 
-    monkeypatch.setattr(sbert, "finetune", interrupted)
+    monkeypatch.setattr(embedding_runs, "finetune", interrupted)
     with pytest.raises(Stopped, match="the same command goes on from here"):
         go()
     report = go()
@@ -190,7 +191,7 @@ def test_an_output_of_another_model_is_refused(
 ) -> None:
     monkeypatch.setattr(sbert, "ARMS", sbert.ARMS[:2])
     go()
-    with pytest.raises(UsageError, match="was run with another model of this name"):
+    with pytest.raises(UsageError, match="was run with another model; its figures"):
         go(model=other_model)
 
 
@@ -220,6 +221,18 @@ def test_inference_is_learned_from_pairs_and_triplets(data: Path, tmp_path: Path
     assert [len(lines(files / f"stsb-{part}.jsonl")) for part in parts] == [32, 12, 12]
 
 
+def test_other_data_is_refused(
+    go: Callable[..., Report], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sbert, "ARMS", sbert.ARMS[:2])
+    go()
+    copytree(data, tmp_path / "changed")
+    with (tmp_path / "changed" / "stsb" / "stsb-en-test.csv").open("a") as file:
+        file.write("the film was good,it was bad,0\n")
+    with pytest.raises(UsageError, match="was run with another data"):
+        go(data=tmp_path / "changed")
+
+
 def test_mistakes_are_told_before_any_work(
     go: Callable[..., Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,7 +242,7 @@ def test_mistakes_are_told_before_any_work(
         go(data=Path("nowhere"))
     with pytest.raises(DataError, match=r"snli.validation"):
         go(data=tmp_path)
-    assert not (tmp_path / "out" / "sbert" / "data").exists()
+    assert not list((tmp_path / "out").rglob("*.jsonl"))
     monkeypatch.delenv("UNMASK_DATA", raising=False)
     with pytest.raises(UsageError, match="set --data, or the environment variable UNMASK_DATA"):
         go(data=None)
@@ -290,6 +303,9 @@ def adapt(
     """SciFact's table with two arms and two seeds."""
     arms = (scifact.Arm(0, 1e-4, 1.0), scifact.Arm(2, 1e-3, 1.0))
     monkeypatch.setattr(scifact, "ARMS", arms)
+    monkeypatch.setattr(scifact, "BATCH_SIZE", 4)
+    near = scifact.MINING.model_copy(update={"relative_margin": None, "duplicates": 1.0})
+    monkeypatch.setattr(scifact, "MINING", near)  # an untrained encoder finds all alike
 
     def run(**changed: Any) -> Report:
         given = {"model": encoder, "data": data, "seeds": 2, "say": heard.append, **changed}
@@ -333,16 +349,21 @@ def test_an_encoder_is_adapted_by_what_is_held_out(
     assert report.markdown.startswith("## small adapted to SciFact\n")
     assert json.loads((tmp_path / "out" / "scifact.json").read_text()) == document
 
-    monkeypatch.setattr(scifact, "finetune", None)  # nothing is trained any more
+    monkeypatch.setattr(embedding_runs, "finetune", None)  # nothing is trained any more
     assert adapt() == report
 
 
-def test_an_adaptation_of_another_model_is_refused(
-    adapt: Callable[..., Report], other_model: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_adaptation_of_another_model_or_other_data_is_refused(
+    adapt: Callable[..., Report], data: Path, other_model: Path, tmp_path: Path
 ) -> None:
     adapt(seeds=1)
-    with pytest.raises(UsageError, match="was run with another model"):
+    with pytest.raises(UsageError, match="was run with another model; its figures"):
         adapt(model=other_model)
+    copytree(data, tmp_path / "changed")
+    with (tmp_path / "changed" / "scifact" / "qrels" / "train.tsv").open("a") as file:
+        file.write("t0\te1\t1\n")
+    with pytest.raises(UsageError, match="was run with another data; its figures"):
+        adapt(data=tmp_path / "changed")
     with pytest.raises(DataError, match="scifact"):
         adapt(data=other_model)
 

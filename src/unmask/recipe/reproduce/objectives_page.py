@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, variance
 from typing import TYPE_CHECKING, Any
 
-import torch
 from scipy.stats import t as student
 
-from unmask import __version__
 from unmask.errors import writing
 from unmask.recipe.reproduce.arms import EXAMPLES
-from unmask.recipe.reproduce.report import Report
+from unmask.recipe.reproduce.report import Report, versions
 from unmask.recipe.telling import HELD_OUT_RATE
 
 if TYPE_CHECKING:
@@ -63,11 +60,7 @@ def _document(finished: Sequence[ArmRun], wanted: int) -> dict[str, Any]:
         "noise": noise,
         "rows": rows,
         "missing_runs": wanted - len(finished),
-        "versions": {
-            "unmask": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
 
 

@@ -61,6 +61,15 @@ def write(
     return reports
 
 
+def versions() -> dict[str, str]:
+    """Of what computed the figures."""
+    return {
+        "unmask": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
 def keep(report: Report, folder: Path) -> Report:
     """Writes a report as Markdown and JSON, and gives it back.
 
@@ -96,11 +105,7 @@ def _document(
             for data, why in skipped.items()
             if data not in there and any(row.data == data for row in TABLES[name].rows)
         },
-        "versions": {
-            "unmask": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
 
 

@@ -7,32 +7,27 @@ the mean of its tokens; trained on inference or on similarity it compares them w
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import torch
-
-from unmask import __version__
 from unmask.checkpoint import native
 from unmask.checkpoint.bundle import Bundle
 from unmask.checkpoint.durable import write_folder
 from unmask.checkpoint.lock import RunLock
 from unmask.data.labelled.examples import TextExample
-from unmask.errors import UsageError
+from unmask.errors import DataError, UsageError
 from unmask.infer.encode import Encoder
 from unmask.recipe.beginning import name_of
-from unmask.recipe.config import Finetune
-from unmask.recipe.finetune import finetune
 from unmask.recipe.identity import weights_sha256
 from unmask.recipe.outcome import SCORES_FILE
-from unmask.recipe.reproduce.claiming import claim
+from unmask.recipe.reproduce.claiming import claim, files_sha256
 from unmask.recipe.reproduce.datasets import DATA_SETS, divided
+from unmask.recipe.reproduce.embedding_runs import trained
 from unmask.recipe.reproduce.interrupting import interruptible
-from unmask.recipe.reproduce.report import Report, keep
+from unmask.recipe.reproduce.report import Report, keep, versions
 from unmask.recipe.reproduce.starting import data_folder
 from unmask.recipe.together import Say, on_stderr
 from unmask.tasks import embedding_scores
@@ -103,8 +98,9 @@ def reproduce_sbert(
     say, source = say or on_stderr, data_folder(data)
     folder = output / TABLE / name_of(model).replace("/", "--")
     with interruptible(), RunLock(output):
-        claim(folder, weights_sha256(native.load(model).model.encoder))
-        files = _files(source, output / TABLE / "data")
+        weights, sources = weights_sha256(native.load(model).model.encoder), _sources(source)
+        claim(folder, {"model": weights, "data": sources})
+        files = _files(source, output / TABLE / f"data-{sources[:12]}")
         rows = []
         for arm in ARMS:
             if not arm.train:
@@ -118,13 +114,22 @@ def reproduce_sbert(
         "table": TABLE,
         "model": folder.name,
         "rows": rows,
-        "versions": {
-            "unmask": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
     return keep(Report(TABLE, document, _markdown(document)), folder)
+
+
+def _sources(source: Path) -> str:
+    """A hash of the published files.
+
+    Raises:
+        DataError: One is not there.
+    """
+    names = [name for data in ("snli", "stsb") for name in DATA_SETS[data].files]
+    for name in names:
+        if not (source / name).is_file():
+            raise DataError(f"{source / name}: no such file; expected the published one.")
+    return files_sha256(source / name for name in names)
 
 
 def _files(source: Path, folder: Path) -> Path:
@@ -184,31 +189,23 @@ def _untrained(bundle: Bundle, arm: Arm, files: Path) -> float:
 
 
 def _trained(arm: Arm, seed: int, model: Path | str, folder: Path, files: Path, say: Say) -> float:
-    """The test score of one run, which is made, gone on with, or finished already."""
-    run = folder / arm.name / f"seed-{seed}"
-    scores = run / native.MODEL_FOLDER / SCORES_FILE
-    if not scores.is_file():
-        recipe = Finetune.model_validate(
-            {
-                "task": "embedding",
-                "settings": {"pooling": [arm.pooling], **(arm.settings or {})},
-                "baselines": False,
-                "pictures": False,
-                "train": {"seed": seed, "epochs": arm.epochs, "keep_checkpoints": 1,
-                          "batch_size": 16 if arm.train != "triplets" else 64},
-            }
-        )  # fmt: skip
-        finetune(
-            files / f"{arm.train}.jsonl",
-            model,
-            run,
-            recipe,
-            validation=files / "stsb-validation.jsonl",
-            test=files / "stsb-test.jsonl",
-            resume=True,
-            say=say,
-        )
-    return float(json.loads(scores.read_text(encoding="utf-8"))["test"][_SCORE])
+    """The test score of one run."""
+    place = trained(
+        folder / arm.name / f"seed-{seed}",
+        model,
+        files / f"{arm.train}.jsonl",
+        files / "stsb-validation.jsonl",
+        files / "stsb-test.jsonl",
+        settings={"pooling": [arm.pooling], **(arm.settings or {})},
+        loop={
+            "seed": seed,
+            "epochs": arm.epochs,
+            "batch_size": 16 if arm.train != "triplets" else 64,
+        },
+        say=say,
+    )
+    scores = json.loads((place / SCORES_FILE).read_text(encoding="utf-8"))
+    return float(scores["test"][_SCORE])
 
 
 def _markdown(document: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ among all abstracts. The test claims are searched for once, at the end, whatever
 
 from __future__ import annotations
 
-import platform
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +14,14 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-import torch
 
-from unmask import __version__
 from unmask.checkpoint import native
 from unmask.checkpoint.lock import RunLock
-from unmask.recipe.config import Finetune
-from unmask.recipe.finetune import finetune
 from unmask.recipe.identity import weights_sha256
-from unmask.recipe.outcome import SCORES_FILE
 from unmask.recipe.reproduce.claiming import claim
+from unmask.recipe.reproduce.embedding_runs import trained
 from unmask.recipe.reproduce.interrupting import interruptible
-from unmask.recipe.reproduce.report import Report, keep
+from unmask.recipe.reproduce.report import Report, keep, versions
 from unmask.recipe.reproduce.scifact_claims import (
     Material,
     Ndcg,
@@ -44,6 +40,7 @@ from unmask.tasks.metrics.resampling import Bootstrap, mean_interval
 
 TABLE = "scifact"
 SEEDS = 3
+BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -68,6 +65,8 @@ class Arm:
 
 ARMS = tuple(Arm(negatives, rate) for negatives in (0, 1, 3) for rate in (2e-5, 5e-5))
 RRF_KS = (2.0, 10.0, 60.0)
+MINING = MiningConfig(relative_margin=0.05, format="n-tuple")
+"""The margin is NV-Retriever's (arXiv 2407.15831)."""
 
 
 def reproduce_scifact(
@@ -90,24 +89,16 @@ def reproduce_scifact(
     number = SEEDS if seeds is None else seeds
     folder = output / TABLE
     with interruptible(), RunLock(output):
-        claim(folder, weights_sha256(native.load(start).model.encoder))
         material = read_material(source, folder)
-        tried = []
-        for arm in ARMS:
-            run = _trained(arm, 0, start, material, say)
-            found = mean(search(run, material, material.held_out, "vectors").values())
-            say(f"held out, {arm.title}: {100 * found:.2f}")
-            tried.append({"arm": arm.name, "title": arm.title, "held_out": found})
+        weights = weights_sha256(native.load(start).model.encoder)
+        claim(folder, {"model": weights, "data": material.sha256})
+        tried = [_tried(arm, start, material, say) for arm in ARMS]
         best = ARMS[int(np.argmax([one["held_out"] for one in tried]))]
         runs = [_trained(best, seed, start, material, say) for seed in range(number)]
-        fused = {
-            name: _best_rrf_k(place, material)
-            for name, place in (("before", start), ("after", runs[0]))
-        }
-        say(
-            f"chosen: {best.title}; rrf_k {fused['before'][0]:g} before, {fused['after'][0]:g} after"
-        )
-        rows = _measured(start, runs, {name: k for name, (k, _) in fused.items()}, material)
+        fused = {"before": _by_rrf_k(start, material), "after": _by_rrf_k(runs[0], material)}
+        rrf_k = {name: max(of, key=lambda k: of[k]) for name, of in fused.items()}
+        say(f"chosen: {best.title}; rrf_k {rrf_k['before']:g} before, {rrf_k['after']:g} after")
+        rows = _measured(start, runs, rrf_k, material)
     document = {
         "table": TABLE,
         "model": "all-MiniLM-L6-v2" if model is None else Path(model).name,
@@ -115,47 +106,36 @@ def reproduce_scifact(
             name: len(getattr(material, name).texts) for name in ("train", "held_out", "test")
         },
         "tried": tried,
-        "chosen": {
-            "arm": best.name,
-            "title": best.title,
-            "rrf_k": {name: k for name, (k, _) in fused.items()},
-            "held_out_by_rrf_k": {name: of for name, (_, of) in fused.items()},
-        },
+        "fused": {name: {f"{k:g}": value for k, value in of.items()} for name, of in fused.items()},
+        "chosen": {"arm": best.name, "title": best.title, "rrf_k": rrf_k},
         "rows": rows,
-        "versions": {
-            "unmask": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
     return keep(Report(TABLE, document, markdown(document)), output)
 
 
+def _tried(arm: Arm, start: Path, material: Material, say: Say) -> dict[str, Any]:
+    """What one way to train finds for the held-out claims, and from how many it learned."""
+    run = _trained(arm, 0, start, material, say)
+    with _file(arm.negatives, start, material).open(encoding="utf-8") as lines:
+        claims = {json.loads(line)["anchor"] for line in lines}
+    found = mean(search(run, material, material.held_out, "vectors").values())
+    say(f"held out, {arm.title}: {100 * found:.2f}")
+    return {"arm": arm.name, "title": arm.title, "claims": len(claims), "held_out": found}
+
+
 def _trained(arm: Arm, seed: int, start: Path, material: Material, say: Say) -> Path:
-    """The folder of a run's model, which is made, gone on with, or finished already."""
-    run = material.folder.parent / arm.name / f"seed-{seed}"
-    if not (run / native.MODEL_FOLDER / SCORES_FILE).is_file():
-        recipe = Finetune.model_validate(
-            {
-                "task": "embedding",
-                "settings": {"loss": "multiple-negatives-ranking"},
-                "baselines": False,
-                "pictures": False,
-                "optim": {"learning_rate": arm.learning_rate},
-                "train": {"seed": seed, "epochs": arm.epochs, "batch_size": 32,
-                          "keep_checkpoints": 1},
-            }
-        )  # fmt: skip
-        finetune(
-            _file(arm.negatives, start, material),
-            start,
-            run,
-            recipe,
-            validation=_pairs_file(material),
-            resume=True,
-            say=say,
-        )
-    return run / native.MODEL_FOLDER
+    """The folder of a run's model."""
+    return trained(
+        material.folder.parent / arm.name / f"seed-{seed}",
+        start,
+        _file(arm.negatives, start, material),
+        _pairs_file(material),
+        settings={"loss": "multiple-negatives-ranking"},
+        learning_rate=arm.learning_rate,
+        loop={"seed": seed, "epochs": arm.epochs, "batch_size": BATCH_SIZE},
+        say=say,
+    )
 
 
 def _file(negatives: int, start: Path, material: Material) -> Path:
@@ -165,9 +145,7 @@ def _file(negatives: int, start: Path, material: Material) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         pairs = material.pairs(material.train)
         if negatives:
-            config = MiningConfig(
-                num_negatives=negatives, relative_margin=0.05, format="n-tuple"
-            )  # NV-Retriever's margin (arXiv 2407.15831)
+            config = MINING.model_copy(update={"num_negatives": negatives})
             mined = mine(pairs, embedder_of(start), config, list(material.contents.values()))
             write_rows(path, mined_rows(mined.found, config))
         else:
@@ -183,13 +161,11 @@ def _pairs_file(material: Material) -> Path:
     return path
 
 
-def _best_rrf_k(model: Path, material: Material) -> tuple[float, dict[str, float]]:
-    """By the held-out claims, and what each gives."""
-    found = {
-        f"{k:g}": mean(search(model, material, material.held_out, "hybrid", k).values())
-        for k in RRF_KS
+def _by_rrf_k(model: Path, material: Material) -> dict[float, float]:
+    """What each k of the fusion finds for the held-out claims."""
+    return {
+        k: mean(search(model, material, material.held_out, "hybrid", k).values()) for k in RRF_KS
     }
-    return RRF_KS[int(np.argmax(list(found.values())))], found
 
 
 def _measured(

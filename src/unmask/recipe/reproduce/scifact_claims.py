@@ -17,6 +17,7 @@ from unmask.infer.embedder import Embedder
 from unmask.infer.encode import Encoder
 from unmask.recipe.examples import SPLIT_SEED
 from unmask.recipe.identity import weights_sha256
+from unmask.recipe.reproduce.claiming import files_sha256
 from unmask.search.config import ChunkConfig, IndexConfig, SearchConfig, WordsConfig
 from unmask.search.documents import Document
 from unmask.search.index import Index
@@ -58,6 +59,8 @@ class Material:
     test: Claims
     folder: Path
     """Of files made of them."""
+    sha256: str
+    """Of the published files."""
 
     def pairs(self, claims: Claims) -> list[tuple[str, str]]:
         """Each claim with each abstract that answers it."""
@@ -94,6 +97,7 @@ def read_material(source: Path, folder: Path) -> Material:
         train.only(held_out),
         test,
         folder / "data",
+        files_sha256(sorted(path for path in source.rglob("*") if path.is_file())),
     )
 
 
