@@ -155,6 +155,22 @@ def test_matryoshka_with_a_map_keeps_the_teachers_vectors_whole() -> None:
     assert loss(texts, torch.randn(4, 2, 5)).shape == (4,)
 
 
+def test_matryoshka_with_a_map_keeps_vectors_of_equal_width_whole_too() -> None:
+    config = EmbeddingMSEConfig(teacher_dimension=6, matryoshka={"dims": (6, 3)})
+    loss = build(config, 6)
+    generator = torch.Generator().manual_seed(0)
+    embeddings, labels = (torch.randn(4, 2, 6, generator=generator) for _ in range(2))
+
+    found = loss(embeddings, labels)
+
+    assert isinstance(loss, Matryoshka)
+    expected = torch.zeros(4)
+    for size, inner in zip((6, 3), loss.losses, strict=True):
+        cut = torch.nn.functional.normalize(embeddings[..., :size], dim=-1)
+        expected = expected + (inner.map(cut) - labels).square().mean((1, 2))
+    torch.testing.assert_close(found, expected)
+
+
 def test_matryoshka_may_leave_lengths_as_they_are() -> None:
     settings = {"matryoshka": {"dims": (6, 3), "normalize": False}}
     loss = build(TripletConfig(margin=100.0, **settings), dimension=6)

@@ -155,6 +155,11 @@ class EmbeddingMSE(EmbeddingLoss):
         """With its map, if it has one."""
         return cls(config, dimension)
 
+    @property
+    def compares_entries(self) -> bool:
+        """Unless a map stands between them."""
+        return self.map is None
+
     def compute(self, embeddings: Tensor, labels: Tensor, _ids: Tensor | None, /) -> Tensor:
         """(G,) in the vectors' unit squared."""
         found = embeddings

@@ -44,6 +44,11 @@ class EmbeddingLoss(nn.Module, ABC):
     """Whether `ids` make a difference: the texts of other examples are wrong answers, unless they
     are equal."""
 
+    @property
+    def compares_entries(self) -> bool:
+        """Whether `labels` are vectors of which each entry stands beside one of the embeddings'."""
+        return False
+
     @classmethod
     def begin(cls, config: Any, _dimension: int, _num_classes: int | None, /) -> EmbeddingLoss:
         """With its settings, for embeddings of so many entries, and so many classes, if any."""

@@ -21,10 +21,11 @@ class Matryoshka(EmbeddingLoss):
     embedding scaled to length one unless `normalize` is off.
 
     Inputs: those of the loss, whose scope and name it has. A loss with weights has other ones for
-    each m. A teacher's vectors of the embeddings' own dimension are truncated and scaled alike;
-    sentence-transformers truncates them and does not scale, so that even embeddings equal to the
-    teacher's cost something there. It can also draw some of the dims at each step, which would save
-    nothing here: the encoder runs once.
+    each m. A teacher's vectors that are compared entry by entry are truncated and scaled alike;
+    through a map truncated embeddings are compared with the whole of them. sentence-transformers
+    always truncates them and does not scale, so that even embeddings equal to the teacher's cost
+    something there. It can also draw some of the dims at each step, which would save nothing here:
+    the encoder runs once.
 
     Neighbours: none of the losses themselves; each can be wrapped.
 
@@ -61,7 +62,7 @@ class Matryoshka(EmbeddingLoss):
         for size, weight, loss in zip(self.dims, self.weights, self.losses, strict=True):
             assert isinstance(loss, EmbeddingLoss)
             targets = labels
-            if self.labels == "vectors" and labels.shape[-1] == self.dimension:
+            if loss.compares_entries and labels.shape[-1] == self.dimension:
                 targets = self.prepare(labels[..., :size])
             parts.append(weight * loss.compute(self.prepare(embeddings[..., :size]), targets, ids))
         return torch.stack(parts).sum(0)
