@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.utils.extmath import safe_sparse_dot
 
 from unmask.checkpoint.bundle import Bundle
 from unmask.data.labelled.examples import EmbeddingExample
@@ -20,7 +20,9 @@ from unmask.tasks.sentence_config import SentenceConfig
 from unmask.tasks.task import Model
 
 _DIMENSIONS = 2048
-"""Of hashed words: vectors of words, dense enough to be compared as any others."""
+"""Of vectors of words, dense enough to be compared as any others."""
+_TOUCHED = 16
+"""Of them by each word."""
 
 
 def baselines(
@@ -41,17 +43,29 @@ def _words(
 ) -> list[Vectors]:
     """Each example's texts by the weights of their words, projected at random to few dimensions.
 
-    Cosines survive a random projection to within a few hundredths (Johnson and Lindenstrauss).
+    Cosines survive a random projection to within a few hundredths (Johnson and Lindenstrauss), also
+    one that is mostly zeros (Achlioptas 2003; Li, Hastie and Church 2006), which a vocabulary of a
+    million words needs to fit into memory.
     """
-    words = TfidfVectorizer(sublinear_tf=True)
+    words = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
     words.fit(text for example in (*train, *measured) for text in example.texts)
+    rows = words.transform(text for example in measured for text in example.texts)
+    if rows.shape[1] > _DIMENSIONS:
+        rows = (rows @ _projection(rows.shape[1])).tocsr()
+    ends = np.cumsum([len(example.texts) for example in measured]).tolist()
+    starts = [0, *ends[:-1]]
+    return [rows[i:j].toarray().astype(np.float32) for i, j in zip(starts, ends, strict=True)]
+
+
+def _projection(num_words: int) -> sparse.csr_matrix:
+    """(V, E) with few entries a row, of random sign and in random places."""
     draw = np.random.default_rng(0)
-    signs = draw.standard_normal((len(words.vocabulary_), _DIMENSIONS)).astype(np.float32)
-    signs /= np.float32(np.sqrt(_DIMENSIONS))
-    return [
-        np.asarray(safe_sparse_dot(words.transform(example.texts), signs), dtype=np.float32)
-        for example in measured
-    ]
+    size = (num_words, _TOUCHED)
+    places = draw.integers(0, _DIMENSIONS, size, dtype=np.int32)
+    signs = draw.integers(0, 2, size, dtype=np.int8).astype(np.float32) * 2 - 1
+    values = (signs / np.float32(np.sqrt(_TOUCHED))).ravel()
+    starts = np.arange(num_words + 1, dtype=np.int64) * _TOUCHED
+    return sparse.csr_matrix((values, places.ravel(), starts), (num_words, _DIMENSIONS))
 
 
 def _before(task: Embedding, measured: Sequence[EmbeddingExample], base: Bundle) -> list[Vectors]:
