@@ -69,6 +69,20 @@ def test_what_makes_no_task_is_one_message(changes: dict[str, Any]) -> None:
     assert all(name in str(error.value) for name in TASKS)
 
 
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("translation", "there is none of the name 'translation'"),
+        (None, "there is none of the name 'None'"),
+        ("embedding", "a sentence encoder's folder says it by modules.json instead"),
+    ],
+)
+def test_why_a_name_makes_no_task_is_said(name: str | None, cause: str) -> None:
+    with pytest.raises(DataError) as error:
+        restore({"name": name})
+    assert str(error.value).endswith(f"as they are written here ({cause}).")
+
+
 def test_other_tools_models_have_default_settings() -> None:
     one = foreign("pooled_classifier", "BertForSequenceClassification", ("a", "b"), None)
     number = foreign("pooled_classifier", None, ("LABEL_0",), None)

@@ -69,18 +69,28 @@ def restore(stored: Mapping[str, Any]) -> Task:
     """The task that a folder keeps.
 
     Raises:
-        DataError: An unknown name, or fields that do not make the task.
+        DataError: An unknown name, one whose folder says it elsewhere, or fields that do not make
+            the task.
     """
+    if (pretraining := restored(stored)) is not None:
+        return pretraining
     name = stored.get("name")
+    kind = TASKS.get(str(name))
+    if kind is None:
+        raise _no_task(stored, f"there is none of the name {str(name)[:60]!r}")
+    if kind.restore is None:
+        raise _no_task(stored, "a sentence encoder's folder says it by modules.json instead")
     try:
-        restore_one = TASKS[str(name)].restore if restored(stored) is None else None
-        return restored(stored) or restore_one(stored)  # type: ignore[misc]  # a TypeError tells
+        return kind.restore(stored)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        cause = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"unmask.json: `task` is {str(stored)[:200]}, which is none of "
-            f"{', '.join((*NAMES, *TASKS))} as they are written here ({cause})."
-        ) from error
+        raise _no_task(stored, " ".join(str(error).split())[:200]) from error
+
+
+def _no_task(stored: Mapping[str, Any], cause: str) -> DataError:
+    return DataError(
+        f"unmask.json: `task` is {str(stored)[:200]}, which is none of "
+        f"{', '.join((*NAMES, *TASKS))} as they are written here ({cause})."
+    )
 
 
 def foreign(
