@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from unmask.errors import DataError
+from unmask.errors import DataError, MachineError
 from unmask.search.config import IndexConfig
 from unmask.search.folder import approximate
 from unmask.search.folder.approximate import build, factory_for, load, recall_of
@@ -119,6 +122,39 @@ def test_a_file_that_faiss_cannot_read_is_told_of(vectors: np.ndarray, tmp_path:
 
     with pytest.raises(DataError, match="faiss cannot read it"):
         load(path, entry, (SIZE, WIDTH))
+
+
+def test_a_recall_that_is_not_reached_is_told_of(
+    vectors: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    build(vectors, "SQ8", 0.5, tmp_path / "a.faiss")
+    assert caplog.text == ""
+
+    coarse = vectors.copy()
+    coarse[0] *= 1000  # the range that 8 bits are divided over
+    entry = build(coarse, "SQ8", 1.0, tmp_path / "b.faiss")
+
+    assert entry.recall < 1.0
+    assert f"SQ8 finds a share of {entry.recall:.4f} of the 10 nearest, and --recall" in caplog.text
+
+
+def test_a_file_that_has_no_place_is_told_of(vectors: np.ndarray, tmp_path: Path) -> None:
+    with (
+        no_file_over(10_000),
+        pytest.raises(MachineError, match=r"x.faiss: faiss cannot write it .* MiB free"),
+    ):
+        build(vectors, "SQ8", 0.5, tmp_path / "x.faiss")
+
+
+@contextmanager
+def no_file_over(size: int) -> Iterator[None]:
+    """What this process writes fails at so many bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_equal_vectors_count_as_found_whichever_was() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from tests.search.embedders import Bag
 from unmask.errors import DataError, MachineError, UsageError
 from unmask.search.config import IndexConfig, SearchConfig
 from unmask.search.documents import Document
-from unmask.search.folder import approximate, tiers
+from unmask.search.folder import approximate, snapshot, tiers
 from unmask.search.folder.manifest import FILE_NAME, is_index
 from unmask.search.index import Index
 
@@ -259,6 +260,27 @@ def test_a_reader_sees_what_it_opened(make_documents: Make, make_index: Make, ba
         assert again.search("bark", EVERYTHING) == index.search("bark", EVERYTHING)
 
 
+def test_deleting_opens_nothing_again_but_the_list_of_what_is_gone(
+    built: Index, bag: Bag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = built.store._commits  # type: ignore[attr-defined]
+    before = commits.now.segments
+    with Index.open(folder_of(built), bag) as reader:
+        found = reader.search("bark", EVERYTHING)
+        monkeypatch.setattr(snapshot, "Segment", lambda *_, **__: pytest.fail("was opened again"))
+
+        built.delete(["d7", "d1206"])
+
+        assert all(
+            now.vectors is then.vectors
+            for now, then in zip(commits.now.segments, before, strict=True)
+        )
+        assert reader.search("bark", EVERYTHING) == found
+    expected = {(h.document, h.start) for h in found if h.document not in ("d7", "d1206")}
+    assert {(h.document, h.start) for h in built.search("bark", EVERYTHING)} == expected
+    assert built.store.known(["d7", "d8"]).keys() == {"d8"}
+
+
 def test_two_may_not_write_at_once(make_index: Make, bag: Bag) -> None:
     index = make_index([Document("a", "Bark.")])
     other_folder = folder_of(index).parent / "other"
@@ -351,6 +373,46 @@ def test_a_full_disk_loses_nothing(
 
     assert index.count().documents == 5
     assert index.add([Document("new", "Bark.")]).added == 1
+
+
+def test_no_vectors_are_written_through_a_map(
+    make_documents: Make, make_index: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk a map ends in a signal, which nobody can tell of."""
+    index = make_index(make_documents(5))
+    index.add(make_documents(5, first=5))
+    mapped = np.lib.format.open_memmap
+
+    def reading(*given: Any, mode: str, **named: Any) -> Any:
+        assert mode == "r"
+        return mapped(*given, mode=mode, **named)
+
+    monkeypatch.setattr(np.lib.format, "open_memmap", reading)
+    before = {(hit.document, hit.start) for hit in index.search("bark", EVERYTHING)}
+
+    index.compact()
+
+    assert len(segments_of(index)) == 1
+    assert {(hit.document, hit.start) for hit in index.search("bark", EVERYTHING)} == before
+
+
+def test_a_merge_that_has_no_place_loses_nothing(
+    make_documents: Make, make_index: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index(make_documents(30))
+    index.delete([f"d{i}" for i in range(5)])
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("unmask.search.folder.writing.write_parts", full)
+    with pytest.raises(MachineError, match="the disk is full"):
+        index.compact()
+    monkeypatch.undo()
+
+    assert index.count().documents == 25
+    index.compact()
+    assert index.count().documents == 25
 
 
 @pytest.mark.parametrize("what", ["file", "other things"])

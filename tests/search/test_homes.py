@@ -259,6 +259,27 @@ def test_an_index_of_pgvector_never_finds_fewer_than_there_are(
         assert len(hits) == min(top_k, len(every))
 
 
+def test_cells_of_pgvector_grow_with_what_is_there(make_documents: Make, make_index: Make) -> None:
+    index = make_index(make_documents(30, longest=2), "postgres", kind="ivf")
+    store: Any = index.store
+
+    def cells() -> int:
+        query = "SELECT reloptions FROM pg_class WHERE oid = to_regclass(%s)"
+        with store._transaction() as cursor:
+            ((option,),) = cursor.execute(query, [f"{store._prefix}_nearest"]).fetchone()
+        return int(option.removeprefix("lists="))
+
+    first = cells()
+    assert first == round(index.count().passages ** 0.5)
+    index.add(make_documents(10, first=30, longest=2))
+    assert cells() == first
+    index.add(make_documents(150, first=40, longest=2))
+    assert cells() == round(index.count().passages ** 0.5) >= 2 * first
+    index.add(make_documents(30, first=190, longest=2))
+    index.compact()
+    assert cells() == round(index.count().passages ** 0.5)
+
+
 @pytest.mark.parametrize(
     ("home", "settings", "message"),
     [

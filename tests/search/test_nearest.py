@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unmask.search.folder import nearest
-from unmask.search.folder.nearest import exact
+from unmask.search.folder.nearest import best, exact
 
 
 @pytest.mark.parametrize("share", [None, 0.0, 0.1, 0.9])
@@ -35,3 +35,27 @@ def test_no_queries_find_nothing() -> None:
     rows, scores = exact(np.ones((3, 2), np.float32), np.zeros((0, 2), np.float32), 2, None)
 
     assert rows.shape == scores.shape == (0, 2)
+
+
+@pytest.mark.parametrize("share", [None, 0.2, 0.9])
+def test_of_equal_vectors_the_first_rows_are_found(
+    share: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearest, "_ROWS", 50)
+    vectors = np.tile(np.eye(4, dtype=np.float32), (60, 1))
+    mask = None if share is None else np.random.default_rng(0).random(240) < share
+
+    rows, scores = exact(vectors, np.eye(4, dtype=np.float32), 7, mask)
+
+    for query in range(4):
+        allowed = np.arange(query, 240, 4)
+        allowed = allowed if mask is None else allowed[mask[allowed]]
+        assert rows[query].tolist() == allowed[:7].tolist()
+    assert (scores == 1.0).all()
+
+
+def test_of_equal_candidates_those_of_the_first_rows_stay() -> None:
+    scores = np.ones((1, 500), np.float32)
+    rows = np.random.default_rng(0).permutation(500)[None]
+
+    assert best(rows, scores, 9)[0].tolist() == [list(range(9))]

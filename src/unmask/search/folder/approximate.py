@@ -7,7 +7,9 @@ than there are, everything is looked at.
 
 from __future__ import annotations
 
+import logging
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,26 +17,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.errors import DataError
-from unmask.search.config import IndexConfig
+from unmask.errors import DataError, MachineError
+from unmask.search.config import GRAPH_FROM, IndexConfig
 from unmask.search.embedder import Vectors
 from unmask.search.extras import faiss
 from unmask.search.folder.manifest import ApproximateEntry
 from unmask.search.folder.nearest import Found, best, exact
 
-AUTO_FROM = 200_000
-"""Passages of a segment from which `auto` takes a graph."""
+logger = logging.getLogger(__name__)
+
 WORTH_FROM = 1_000
 """Fewer passages are always looked at one by one, which is quicker."""
 NEIGHBOURS = 10
+"""Nearest vectors that recall is measured on: as many as a search shows by itself."""
 SAMPLE = 200
+"""Stored vectors that it is measured by: 2,000 neighbours, so that at a recall of 0.98 the figure
+is right to about 0.003 (one standard error)."""
 _LINKS = 32
+"""Of a node in a graph, as faiss advises: 256 bytes beside the 1,536 of a vector of 384 numbers."""
 _EFFORTS = (16, 32, 64, 128, 256, 512, 1024)
+"""Tried in turn, each twice as slow as the one before."""
+_SMALL_EFFORTS = (1, 2, 4)
+"""Before those for cells, one of which is a far greater share than one node of a graph."""
+_CELLS_BY_ROOT = 4
+_VECTORS_OF_CELL = 39
+"""As faiss advises: 4 sqrt(N) cells, each with at least 39 vectors to learn it from."""
+_LEARNED_OF_CELL = 64
+_LEARNED_LEAST = 10_000
+"""Vectors that cells are learned from, each, and that ranges of 8 bits are learned from."""
 _OVERFETCH = 4
 """Candidates for each result, where codes are coarser than vectors."""
 _SEED = 20_240_101
+"""Draws what is learned from and what is measured by, so that the same vectors give one index."""
+_ADDED = 65_536
+"""Vectors handed to faiss at once: 100 MB of 384 dimensions."""
 _GATHERED = 65_536
-"""Vectors copied out at once to be scored again."""
+"""Vectors copied out at once to be scored again: as much."""
 _ROUNDING = 1e-5
 """Between two scores of the same vectors, multiplied in another order."""
 _LEAST_SHARE = 0.02
@@ -47,7 +65,7 @@ def factory_for(config: IndexConfig, num_passages: int) -> str | None:
     """What faiss is to build over so many vectors; None to look at all of them."""
     kind = config.kind
     if kind == "auto":
-        kind = "hnsw" if num_passages > AUTO_FROM else "exact"
+        kind = "hnsw" if num_passages > GRAPH_FROM else "exact"
     coarse = config.quantise == "sq8"
     if num_passages < WORTH_FROM or (kind == "exact" and not coarse):
         return None
@@ -55,8 +73,8 @@ def factory_for(config: IndexConfig, num_passages: int) -> str | None:
         return "SQ8"
     if kind == "hnsw":
         return f"HNSW{_LINKS}_SQ8" if coarse else f"HNSW{_LINKS}"
-    # As faiss advises: 4 sqrt(N) cells, each with at least 39 vectors to learn it from.
-    cells = max(1, min(round(4 * math.sqrt(num_passages)), num_passages // 39))
+    wanted = round(_CELLS_BY_ROOT * math.sqrt(num_passages))
+    cells = max(1, min(wanted, num_passages // _VECTORS_OF_CELL))
     return f"IVF{cells},{'SQ8' if coarse else 'Flat'}"
 
 
@@ -64,19 +82,36 @@ def build(vectors: Vectors, factory: str, recall: float, path: Path) -> Approxim
     """Builds the index into a file, and finds the least effort that reaches the recall.
 
     Raises:
-        MachineError: The extra `search` is not installed.
+        MachineError: The extra `search` is not installed, or the file cannot be written.
     """
     library = faiss()
     index = library.index_factory(vectors.shape[1], factory, library.METRIC_INNER_PRODUCT)
     chance = np.random.default_rng(_SEED)
     num_cells = index.nlist if factory.startswith("IVF") else 0
-    rows = _drawn(chance, len(vectors), max(10_000, 64 * num_cells))
+    rows = _drawn(chance, len(vectors), max(_LEARNED_LEAST, _LEARNED_OF_CELL * num_cells))
     index.train(np.ascontiguousarray(vectors[rows]))
-    for start in range(0, len(vectors), 65_536):
-        index.add(np.ascontiguousarray(vectors[start : start + 65_536]))
-    library.write_index(index, str(path))
+    for start in range(0, len(vectors), _ADDED):
+        index.add(np.ascontiguousarray(vectors[start : start + _ADDED]))
+    try:
+        library.write_index(index, str(path))
+    except RuntimeError as error:
+        free = shutil.disk_usage(path.parent).free
+        raise MachineError(
+            f"{path}: faiss cannot write it ({str(error).splitlines()[-1][:200]}; "
+            f"{free / 2**20:.0f} MiB free). Make room; the documents are kept, and the same "
+            "command goes on."
+        ) from error
     sample = _drawn(chance, len(vectors), SAMPLE)
     effort, found = _tuned(Approximate(index, factory, 0), vectors, sample, recall)
+    if found < recall:
+        logger.warning(
+            "%s finds a share of %.4f of the %d nearest, and --recall is %g: it looks as long as "
+            "it may. An index by --kind exact without --quantise finds all.",
+            factory,
+            found,
+            NEIGHBOURS,
+            recall,
+        )
     return ApproximateEntry(
         file=path.name,
         factory=factory,
@@ -188,7 +223,7 @@ def _tuned(
         efforts = _EFFORTS
     elif index.factory.startswith("IVF"):
         cells = index.index.nlist
-        efforts = (*(effort for effort in (1, 2, 4, *_EFFORTS) if effort < cells), cells)
+        efforts = (*(effort for effort in (*_SMALL_EFFORTS, *_EFFORTS) if effort < cells), cells)
     reached = 0.0
     for effort in efforts:
         trial = Approximate(index.index, index.factory, effort)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,28 @@ from unmask.errors import DataError
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Writes it in numpy's format."""
+    write_parts(path, array.dtype, array.shape, [array])
+
+
+def write_parts(
+    path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], parts: Iterable[NDArray[Any]]
+) -> None:
+    """Writes parts, one after another, as one array.
+
+    Not through a map: where the disk is full, a page of it that has no place kills the process.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    header = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
     with path.open("xb") as file:
-        np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(part, dtype).data.cast("B") if part.size else b"")
 
 
 def open_array(path: Path, dtype: DTypeLike, shape: tuple[int | None, ...]) -> NDArray[Any]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.search.embedder import Vectors
+from unmask.tasks.metrics.exact import best_of, none_yet
 
 _QUERIES, _ROWS = 256, 16_384
 """Scores in memory at once: 16 MB."""
@@ -26,13 +27,12 @@ def exact(vectors: Vectors, queries: Vectors, top_k: int, mask: NDArray[np.bool_
         for start in range(0, len(queries), _QUERIES)
     ]
     if not parts:
-        return np.zeros((0, top_k), np.int64), np.zeros((0, top_k), np.float32)
+        return none_yet(0, top_k)
     return np.concatenate([rows for rows, _ in parts]), np.concatenate([s for _, s in parts])
 
 
 def _exact(vectors: Vectors, queries: Vectors, top_k: int, mask: NDArray[np.bool_] | None) -> Found:
-    rows = np.full((len(queries), top_k), -1, dtype=np.int64)
-    scores = np.full((len(queries), top_k), -np.inf, dtype=np.float32)
+    found = none_yet(len(queries), top_k)
     few = None
     if mask is not None and mask.mean() <= _GATHERED_SHARE:
         few = np.flatnonzero(mask)
@@ -40,16 +40,14 @@ def _exact(vectors: Vectors, queries: Vectors, top_k: int, mask: NDArray[np.bool
     for start in range(0, total, _ROWS):
         if few is not None:
             numbers = few[start : start + _ROWS]
-            found = queries @ vectors[numbers].T  # (Q, rows)
+            scores = queries @ vectors[numbers].T  # (Q, rows)
         else:
             numbers = np.arange(start, min(start + _ROWS, total))
-            found = queries @ vectors[start : start + _ROWS].T
+            scores = queries @ vectors[start : start + _ROWS].T
             if mask is not None:
-                found[:, ~mask[start : start + _ROWS]] = -np.inf
-        rows, scores = merge(
-            [(rows, scores), best(np.broadcast_to(numbers, found.shape), found, top_k)], top_k
-        )
-    return rows, scores
+                scores[:, ~mask[start : start + _ROWS]] = -np.inf
+        found = best_of(found, scores, numbers)
+    return found
 
 
 def best(rows: NDArray[np.int64], scores: NDArray[np.float32], top_k: int) -> Found:
@@ -57,19 +55,7 @@ def best(rows: NDArray[np.int64], scores: NDArray[np.float32], top_k: int) -> Fo
 
     Candidates of score -inf are none.
     """
-    if scores.shape[1] > top_k:
-        picked = np.argpartition(-scores, top_k - 1, axis=1)[:, :top_k]
-        rows = np.take_along_axis(rows, picked, 1)
-        scores = np.take_along_axis(scores, picked, 1)
-    order = np.lexsort((rows, -scores), axis=1)
-    rows = np.take_along_axis(rows, order, 1)
-    scores = np.take_along_axis(scores, order, 1)
-    missing = top_k - scores.shape[1]
-    rows = np.where(scores == -np.inf, -1, rows)
-    if missing > 0:
-        rows = np.pad(rows, ((0, 0), (0, missing)), constant_values=-1)
-        scores = np.pad(scores, ((0, 0), (0, missing)), constant_values=-np.inf)
-    return rows, scores
+    return best_of(none_yet(len(scores), top_k), scores, rows)
 
 
 def merge(parts: list[Found], top_k: int) -> Found:

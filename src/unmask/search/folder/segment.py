@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,25 @@ class Segment:
         self.deleted = self._open_deleted()
         self._approximate = self._open_approximate()
         self._rows = texts.Rows(self.documents), texts.Rows(self.passages)
+
+    def changed(
+        self, entry: SegmentEntry, trusted: Mapping[str, FileEntry], *, whole: bool
+    ) -> Segment:
+        """The segment as another entry has it, which names the same files of every segment.
+
+        What is mapped stays, and is not looked at again: only what is gone, and what finds the
+        nearest, is opened where it is new. Arguments and errors are those of opening it.
+        """
+        other = copy(self)
+        for name in ("alive_documents", "alive"):
+            vars(other).pop(name, None)
+        other.entry = entry
+        _check_files(self.folder, entry, {**self.entry.files, **trusted}, whole=whole)
+        if entry.deleted != self.entry.deleted:
+            other.deleted = other._open_deleted()
+        if entry.approximate != self.entry.approximate:
+            other._approximate = other._open_approximate()
+        return other
 
     def _check_numbers(self) -> None:
         """What later serves as an index has to lie inside what it counts."""

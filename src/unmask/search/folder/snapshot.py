@@ -15,9 +15,9 @@ from unmask.search.documents import Passage
 from unmask.search.embedder import Vectors
 from unmask.search.filters import Condition, check_fields
 from unmask.search.folder.bm25 import Part, Ranking
-from unmask.search.folder.manifest import SEGMENTS, Manifest
+from unmask.search.folder.manifest import SEGMENTS, Manifest, SegmentEntry
 from unmask.search.folder.nearest import Found, best, merge
-from unmask.search.folder.segment import Mask, Segment
+from unmask.search.folder.segment import FILES, Mask, Segment
 from unmask.search.store import Counts, Match
 
 _ATTEMPTS = 5
@@ -150,12 +150,19 @@ def _segments(
         if there is not None and there.entry == entry:
             found.append(there)
             continue
-        files = {} if there is None else dict(there.entry.files)
-        files |= {
+        files = {
             name: trusted[f"{entry.name}/{name}"]
             for name in entry.files
             if f"{entry.name}/{name}" in trusted
         }
+        if there is not None and _has_the_same(there.entry, entry):
+            found.append(there.changed(entry, files, whole=whole))
+            continue
         path = folder / SEGMENTS / entry.name
         found.append(Segment(path, entry, manifest.dimension, files, whole=whole))
     return tuple(found)
+
+
+def _has_the_same(one: SegmentEntry, other: SegmentEntry) -> bool:
+    """Whether two entries name the same documents, some of which may be gone."""
+    return all(one.files.get(name) == other.files.get(name) for name in FILES)

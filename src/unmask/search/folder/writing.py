@@ -16,7 +16,7 @@ from unmask.search.config import WordsConfig
 from unmask.search.documents import Chunked
 from unmask.search.embedder import Vectors
 from unmask.search.folder import postings, texts
-from unmask.search.folder.arrays import write_array
+from unmask.search.folder.arrays import write_array, write_parts
 from unmask.search.folder.manifest import SegmentEntry
 from unmask.search.folder.segment import VECTORS, Mask, Segment
 from unmask.search.words import stopwords_of
@@ -85,15 +85,13 @@ def described(folder: Path, num_documents: int, num_passages: int) -> SegmentEnt
 def _merge_vectors(
     path: Path, segments: Sequence[Segment], kept: Sequence[Mask], num_passages: int
 ) -> None:
+    parts = (
+        segment.vectors[start : start + _ROWS][mask[start : start + _ROWS]]
+        for segment, mask in zip(segments, kept, strict=True)
+        for start in range(0, len(mask), _ROWS)
+    )
     shape = (num_passages, segments[0].vectors.shape[1])
-    merged = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-    written = 0
-    for segment, mask in zip(segments, kept, strict=True):
-        for start in range(0, len(mask), _ROWS):
-            part = segment.vectors[start : start + _ROWS][mask[start : start + _ROWS]]
-            merged[written : written + len(part)] = part
-            written += len(part)
-    merged.flush()
+    write_parts(path, np.dtype(np.float32), shape, parts)
 
 
 def _merge_documents(folder: Path, segments: Sequence[Segment], kept: Sequence[Mask]) -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
 
 from unmask.errors import DataError, UsageError
+from unmask.search.config import GRAPH_FROM
 from unmask.search.documents import Chunked, Passage
 from unmask.search.embedder import Vectors
 from unmask.search.filters import Condition, check_fields, comparable
@@ -23,11 +24,15 @@ from unmask.search.store import (
     written_about,
 )
 
-_AUTO_FROM = 200_000
-"""Passages from which `auto` takes a graph."""
 _MOST_INDEXED = 2000
 """Dimensions of a vector that pgvector can index."""
-_MOST_EFFORT = 1000
+_LEAST_EFFORT, _MOST_EFFORT = 100, 1000
+"""Nodes that a graph keeps in view, or cells looked into: twice as many as are wanted, at least
+2.5 times pgvector's own 40, and as many as it takes at most."""
+_MOST_CELLS = 32_768
+"""That pgvector takes; it advises sqrt(N) of them."""
+_GROWN = 2.0
+"""Cells are made anew where there should be so many times as many, or so many times fewer."""
 
 
 class PostgresStore:
@@ -185,26 +190,43 @@ class PostgresStore:
             return Counts(*cursor.execute(self._sql(query)).fetchone())
 
     def finish(self) -> Mapping[str, Any]:
-        """Builds the index that the settings want, which later additions go into by themselves."""
+        """Builds the index that the settings want, which later additions go into by themselves.
+
+        Cells are made again where there are by far too few or too many for what is there now.
+        """
+        return self._finish(again=False)
+
+    def compact(self) -> Mapping[str, Any]:
+        """Builds it again from what is left; other space PostgreSQL frees by itself."""
+        return self._finish(again=True)
+
+    def _finish(self, *, again: bool) -> Mapping[str, Any]:
         kind, size = self.about.config.kind, self.count().passages
         if kind == "auto":
-            indexed = size > _AUTO_FROM and self.about.dimension <= _MOST_INDEXED
+            indexed = size > GRAPH_FROM and self.about.dimension <= _MOST_INDEXED
             kind = "hnsw" if indexed else "exact"
+        name = f"{self._prefix}_nearest"
         with self._transaction() as cursor:
             if kind != "exact" and size:
                 method = "hnsw (vector vector_ip_ops)"
                 if kind == "ivf":
-                    cells = max(1, min(32_768, round(size**0.5)))
+                    cells = max(1, min(_MOST_CELLS, round(size**0.5)))
                     method = f"ivfflat (vector vector_ip_ops) WITH (lists = {cells})"
-                name = f"{self._prefix}_nearest"
+                    again = again or not self._cells_fit(cursor, name, cells)
+                if again:
+                    cursor.execute(f"DROP INDEX IF EXISTS {name}")
                 query = f"CREATE INDEX IF NOT EXISTS {name} ON {{passages}} USING {method}"
                 cursor.execute(self._sql(query))
             cursor.execute(self._sql("ANALYZE {documents}, {passages}"))
         return {"kind": kind if kind == "exact" else f"{kind}, by pgvector"}
 
-    def compact(self) -> Mapping[str, Any]:
-        """PostgreSQL frees space by itself; builds what `finish` builds."""
-        return self.finish()
+    def _cells_fit(self, cursor: Any, name: str, wanted: int) -> bool:
+        """Whether an index has about so many cells; also where there is none."""
+        query = "SELECT reloptions FROM pg_class WHERE oid = to_regclass(%s)"
+        found = cursor.execute(query, [name]).fetchone()
+        options = dict(one.split("=") for one in (found and found[0]) or [])
+        there = int(options.get("lists", wanted))
+        return max(there, wanted) < _GROWN * min(there, wanted)
 
     def close(self) -> None:
         """See `VectorStore.close`."""
@@ -223,7 +245,7 @@ class PostgresStore:
 
     def _set_effort(self, cursor: Any, top_k: int) -> None:
         """How long the index looks, for this transaction."""
-        effort = min(_MOST_EFFORT, max(100, 2 * top_k))
+        effort = min(_MOST_EFFORT, max(_LEAST_EFFORT, 2 * top_k))
         for setting in (
             f"hnsw.ef_search = {effort}",
             "hnsw.iterative_scan = 'strict_order'",

@@ -64,12 +64,12 @@ def nearest(
             "matrices with vectors of one width. Are both by the same model?"
         )
     wanted = _scaled(wanted, similarity)
-    best = Nearest(np.empty((len(wanted), 0), np.int64), np.empty((len(wanted), 0), np.float32))
+    best = none_yet(len(wanted), min(k, len(corpus)))
     for start in range(0, max(1, len(corpus)), _DOCUMENTS):
         block = _checked("corpus", corpus[start : start + _DOCUMENTS], start)
         block = _scaled(block, similarity)
         parts = [
-            _merged(_part(best, rows), wanted[rows] @ block.T, start, k)
+            best_of(_part(best, rows), wanted[rows] @ block.T, start + np.arange(len(block)))
             for rows in _slices(len(wanted), _QUERIES)
         ]
         best = Nearest(
@@ -99,23 +99,34 @@ def as_run(
     }
 
 
-def _merged(best: Nearest, scores: Vectors, start: int, k: int) -> Nearest:
-    """The best of what is known and of the (Q, n) scores of documents from `start` on."""
-    num_queries, num_new = scores.shape
-    kept = min(k, num_new)
-    least = np.partition(scores, num_new - kept, axis=1)[:, num_new - kept]  # (Q,)
-    if best.scores.shape[1] == k:
-        least = np.maximum(least, best.scores[:, -1])
-    rows, columns = np.nonzero(scores >= least[:, None])
-    known = best.indices.shape[1]
-    all_rows = np.concatenate((np.repeat(np.arange(num_queries), known), rows))
-    all_indices = np.concatenate((best.indices.ravel(), columns + start))
-    all_scores = np.concatenate((best.scores.ravel(), scores[rows, columns]))
+def none_yet(num_queries: int, k: int) -> Nearest:
+    """Where nothing was looked at: indices of -1, and scores of -inf."""
+    return Nearest(
+        np.full((num_queries, k), -1, dtype=np.int64),
+        np.full((num_queries, k), -np.inf, dtype=np.float32),
+    )
+
+
+def best_of(known: Nearest, scores: Vectors, indices: NDArray[np.int64]) -> Nearest:
+    """The best of (Q, k) known ones and of (Q, n) scores, each once; -inf is the score of nothing.
+
+    `indices` are (n,), or (Q, n) where each query has candidates of its own. All that tie with the
+    last place are compared by their indices, so that the choice among them is no accident.
+    """
+    num_queries, k = known.scores.shape
+    least = known.scores[:, -1]
+    if scores.shape[1] >= k:
+        least = np.maximum(least, np.partition(scores, -k, axis=1)[:, -k])
+    rows, columns = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))
+    all_rows = np.concatenate((np.repeat(np.arange(num_queries), k), rows))
+    found = np.broadcast_to(indices, scores.shape)[rows, columns]
+    all_indices = np.concatenate((known.indices.ravel(), found))
+    all_scores = np.concatenate((known.scores.ravel(), scores[rows, columns]))
     order = np.lexsort((all_indices, -all_scores, all_rows))
     sorted_rows = all_rows[order]
     starts = np.searchsorted(sorted_rows, np.arange(num_queries))
     place = np.arange(len(order)) - starts[sorted_rows]
-    taken = order[place < k].reshape(num_queries, -1)  # (Q, at most k)
+    taken = order[place < k].reshape(num_queries, k)
     return Nearest(all_indices[taken], all_scores[taken])
 
 
