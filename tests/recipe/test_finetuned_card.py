@@ -12,10 +12,11 @@ from unmask.data.labelled.examples import (
     Answer,
     ChoiceExample,
     QuestionExample,
+    RankedExample,
     TaggedExample,
     TextExample,
 )
-from unmask.models.config import BertConfig
+from unmask.models.config import BertConfig, DebertaConfig, EncoderConfig, ModernBertConfig
 from unmask.recipe import pictures
 from unmask.recipe.config import Finetune
 from unmask.recipe.finetuned_card import card
@@ -23,6 +24,7 @@ from unmask.recipe.outcome import Outcome
 from unmask.tasks.registry import TASKS
 from unmask.tasks.task import Model
 
+BERT = BertConfig()
 VALIDATION = {"accuracy": 0.875, "log_loss": 0.31, "f1/no": 0.8, "support/no": 9.0}
 TEST = {"accuracy": 0.8125, "log_loss": 0.42, "f1/no": 0.7, "support/no": 8.0}
 EXAMPLES: dict[str, list[Any]] = {
@@ -32,6 +34,7 @@ EXAMPLES: dict[str, list[Any]] = {
     ],
     "multiple-choice": [ChoiceExample("0", "x", ("a", "b"), 0, "t:1")],
     "tagging": [TaggedExample("0", "a b", ((0, 1), (2, 3)), ("B-PER", "O"), "t:1")],
+    "reranking": [RankedExample("0", "who?", ("it", "he"), (1.0, 0.0), "t:1")],
     "qa": [QuestionExample("0", "who?", "it was", (Answer("it", 0),), False, None, "t:1")],
 }
 
@@ -46,11 +49,12 @@ def written(make_model: Callable[..., Model]) -> Callable[..., str]:
         drawn: tuple[str, ...] = (),
         base_model: str = "runs/mini",
         tuned: Callable[[Any], Any] = lambda task: task,
+        config: EncoderConfig = BERT,
         **fields: Any,
     ) -> str:
         recipe = Finetune.model_validate({"task": task, "train": {"steps": 70}, **fields})
         learned = TASKS[task].begin(recipe.settings, examples or EXAMPLES[task])
-        bundle = Bundle(make_model(), tuned(learned), None, BertConfig(), None)
+        bundle = Bundle(make_model(), tuned(learned), None, config, None)
         figures = {"metric": "accuracy", "validation": VALIDATION, **(outcome or {})}
         sizes = {"train": 1200, "validation": 130}
         paths = [Path("run", name) for name in drawn]
@@ -102,6 +106,29 @@ def test_what_transformers_has_no_class_for_is_not_said_to_open_there(
 
     assert "library_name: unmask" in front_matter(text)
     assert "from transformers" not in text
+    assert "transformers has no class for its mean-pooled head." in text
+    text = written("reranking", settings={"pooling": "mean"})
+    assert "library_name: unmask" in front_matter(text)
+    assert "CrossEncoder" not in text
+    text = written("multiple-choice", config=DebertaConfig())
+    assert "transformers has no class for this task in its family." in text
+    assert "AutoModel" not in text
+
+
+def test_a_mean_that_transformers_class_reads_is_said_to_open_there(
+    written: Callable[..., str],
+) -> None:
+    """As ModernBERT's classes do, by `classifier_pooling`, and `CrossEncoder` over them."""
+    mean: dict[str, Any] = {"settings": {"pooling": "mean"}, "config": ModernBertConfig()}
+
+    text = written("reranking", **mean)
+    assert "library_name: sentence-transformers" in front_matter(text)
+    assert "tags: [unmask, modernbert, reranking]" in front_matter(text)
+    assert 'CrossEncoder("path/to/this/folder").rank(' in text
+    assert "has no class" not in text
+    text = written(**mean)
+    assert "library_name: transformers" in front_matter(text)
+    assert "AutoModelForSequenceClassification" in text
 
 
 def test_labels_are_listed_safely_and_not_without_end(written: Callable[..., str]) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 _FOLDER = "path/to/this/folder"
 
 
-def uses(task: Any, pipeline_tag: str) -> list[str]:
-    """Commands and code, each a block; then what other tools do not read."""
+def uses(task: Any, pipeline_tag: str, loaded_as: str | None) -> list[str]:
+    """Commands and code, each a block; then what other tools do not read.
+
+    `loaded_as` is transformers' class that answers as the model does, if there is one.
+    """
     if task.name == "embedding":
         return [
             f"```bash\nunmask embed {_FOLDER} --input texts.txt --output vectors.npy\n```",
@@ -19,7 +22,7 @@ def uses(task: Any, pipeline_tag: str) -> list[str]:
             f'vectors = SentenceTransformer("{_FOLDER}").encode(["A text.", "Another one."])\n```',
         ]
     if task.name == "reranking":
-        return _of_rankings(task)
+        return _of_rankings(task, loaded_as)
     text = "" if pipeline_tag in ("multiple-choice", "question-answering") else '"A text." '
     if getattr(task, "pairs", None):
         text = '"A text." "A second text." '
@@ -27,9 +30,9 @@ def uses(task: Any, pipeline_tag: str) -> list[str]:
         f"```bash\nunmask predict {_FOLDER} {text or '--input FILE '}--json\n"
         f"unmask evaluate {_FOLDER} FILE   # labelled examples of your own\n```"
     ]
-    if task.architecture is None:
-        return [*found, "transformers has no class for its mean-pooled head."]
-    loaded = f"AutoModelFor{task.architecture}"
+    if loaded_as is None:
+        return [*found, _unknown(task)]
+    loaded = f"AutoModelFor{loaded_as.rpartition('For')[2]}"
     if task.architecture == "TokenClassification":
         found.append(
             "```python\nfrom transformers import pipeline\n\n"
@@ -48,7 +51,7 @@ def uses(task: Any, pipeline_tag: str) -> list[str]:
         else found  # fmt: skip
 
 
-def _of_rankings(task: Any) -> list[str]:
+def _of_rankings(task: Any, loaded_as: str | None) -> list[str]:
     query, documents = '"How do birds fly?"', '["By beating wings.", "In flocks."]'
     found = [
         f'```bash\nunmask predict {_FOLDER} {query} "By beating wings." --json\n'
@@ -56,8 +59,8 @@ def _of_rankings(task: Any) -> list[str]:
         f'```python\nimport unmask\n\nengine = unmask.load("{_FOLDER}")\n'
         f"engine.rank({query}, {documents})\n```",
     ]
-    if task.architecture is None:
-        return [*found, "transformers has no class for its mean-pooled head."]
+    if loaded_as is None:
+        return [*found, _unknown(task)]
     found.append(
         "```python\nfrom sentence_transformers import CrossEncoder\n\n"
         f'CrossEncoder("{_FOLDER}").rank({query}, {documents})\n```'
@@ -68,6 +71,11 @@ def _of_rankings(task: Any) -> list[str]:
             "beginning alone."
         )
     return found
+
+
+def _unknown(task: Any) -> str:
+    head = "its mean-pooled head" if task.architecture is None else "this task in its family"
+    return f"transformers has no class for {head}."
 
 
 def _unread(task: Any) -> str:

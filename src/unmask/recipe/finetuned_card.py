@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unmask.checkpoint.bundle import Bundle
+from unmask.checkpoint.huggingface.families import family_of
+from unmask.checkpoint.huggingface.purpose import class_of
+from unmask.models.config import family_name
 from unmask.recipe import card_figures
 from unmask.recipe.card_uses import uses
 from unmask.recipe.config import Finetune
@@ -101,16 +104,17 @@ def card(
     task: Any = bundle.task
     kind = _KINDS[_kind(task)]
     size = sum(parameter.numel() for parameter in bundle.model.parameters())
-    library = _library(task)
+    loaded_as = class_of(family_of(bundle.config), task)
+    library = _library(task, loaded_as)
     counted = ", ".join(f"{number:,} {name}" for name, number in sizes.items())
     parts = [
         f"---\nlibrary_name: {library}\npipeline_tag: {kind.pipeline_tag}\n"
-        f"tags: [unmask, bert, {recipe.task}]\n---",
+        f"tags: [unmask, {family_name(bundle.config)}, {recipe.task}]\n---",
         f"# A {kind.title} of {size / 1e6:.1f}M parameters",
         f"{kind.answers} It is BERT's encoder of `{_shown(base_model)}`, fine-tuned.",
         *_labels(() if _kind(task) in ("regression", "reranking") else task.labels),
         "## How to use it",
-        *uses(task, kind.pipeline_tag),
+        *uses(task, kind.pipeline_tag, loaded_as),
         "## Figures",
         f"Examples: {counted}. {card_figures.caution(outcome)}",
         card_figures.table(outcome),
@@ -147,11 +151,11 @@ def over_seeds(outcome: Outcome, num_seeds: int) -> str:
     )
 
 
-def _library(task: Any) -> str:
+def _library(task: Any, loaded_as: str | None) -> str:
     """What else loads the folder, by the name that model hubs know."""
-    if task.name == "embedding" or (task.name == "reranking" and task.architecture is not None):
+    if task.name == "embedding" or (task.name == "reranking" and loaded_as is not None):
         return "sentence-transformers"
-    return "unmask" if task.architecture is None else "transformers"
+    return "unmask" if loaded_as is None else "transformers"
 
 
 def _kind(task: Any) -> str:

@@ -59,23 +59,23 @@ def purpose_fields(family: Family, model: Model, task: Task | None) -> dict[str,
     # transformers has no classifier over a mean, nor every class for every family. As the encoder
     # that it is there, it loads the folder without inventing a pooler; unmask.json tells us of the
     # classifier.
-    name = family.fine_tuned.get(task.architecture or "", family.architectures[frozenset()])
-    fields: dict[str, Any] = {"architectures": [name], **label_fields(task.labels)}
-    fields |= _pooling_fields(family, task)
-    if task.name == "reranking" and fields["architectures"] != [family.architectures[frozenset()]]:
+    name = class_of(family, task)
+    written = name or family.architectures[frozenset()]
+    fields: dict[str, Any] = {"architectures": [written], **label_fields(task.labels)}
+    if family.pooling_field is not None and task.name in MEAN_POOLED:
+        fields[family.pooling_field] = "mean" if task.architecture is None else "cls"
+    if task.name == "reranking" and name is not None:
         fields |= activation_fields(task.stored()["activation"])
     assert len(task.labels) in (0, rows), "the task's labels do not fit the head"
     return fields if task.problem_type is None else {**fields, "problem_type": task.problem_type}
 
 
-def _pooling_fields(family: Family, task: FineTuned) -> dict[str, Any]:
-    """How sequences are read, and the class that reads them so, where transformers has one."""
-    if family.pooling_field is None or task.name not in MEAN_POOLED:
-        return {}
-    if task.architecture is not None:
-        return {family.pooling_field: "cls"}
-    name = family.fine_tuned[MEAN_POOLED[task.name]]
-    return {"architectures": [name], family.pooling_field: "mean"}
+def class_of(family: Family, task: FineTuned) -> str | None:
+    """transformers' class that answers as the task does, None where this family has none there."""
+    kind = task.architecture
+    if kind is None and family.pooling_field is not None:  # which says that it reads the mean
+        kind = MEAN_POOLED.get(task.name)
+    return family.fine_tuned.get(kind or "")
 
 
 def architecture_of(task: Task | None) -> str | None:
