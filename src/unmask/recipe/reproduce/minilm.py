@@ -108,10 +108,11 @@ def reproduce_minilm(
         "rows": rows,
         "versions": versions(),
     }
-    return keep(Report(TABLE, document, _markdown(document)), output)
+    return keep(Report(TABLE, document, markdown(document)), output)
 
 
-def _markdown(document: dict[str, Any]) -> str:
+def markdown(document: dict[str, Any]) -> str:
+    """A row for each test set."""
     versions = document["versions"]
     lines = [
         f"## {document['model']} on public test sets",

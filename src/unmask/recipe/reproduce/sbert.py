@@ -116,7 +116,7 @@ def reproduce_sbert(
         "rows": rows,
         "versions": versions(),
     }
-    return keep(Report(TABLE, document, _markdown(document)), folder)
+    return keep(Report(TABLE, document, markdown(document)), folder)
 
 
 def _sources(source: Path) -> str:
@@ -208,7 +208,8 @@ def _trained(arm: Arm, seed: int, model: Path | str, folder: Path, files: Path, 
     return float(scores["test"][_SCORE])
 
 
-def _markdown(document: dict[str, Any]) -> str:
+def markdown(document: dict[str, Any]) -> str:
+    """A row for each arm."""
     versions = document["versions"]
     lines = [
         f"## Sentence-BERT's argument, from `{document['model']}`",
