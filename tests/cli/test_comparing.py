@@ -161,6 +161,7 @@ def test_columns_are_named_and_records_that_cannot_be_read_are_told_of(
         (("MODEL", "--vectors", "VECTORS"), 2, "found both"),
         (("--vectors", "gone.npy"), 3, "gone.npy: no such file"),
         (("--vectors", "TEXTS"), 3, "cannot be read as .npy"),
+        (("--vectors", "CUT"), 3, "cannot be read as .npy"),
         (("--vectors", "FEW"), 3, "has the shape (2, 3), but"),
         (("--vectors", "NAN"), 3, "row 0, from 0, holds NaN or infinity"),
         (("--vectors", "VECTORS", "--output", "x.pdf"), 2, "--output x.pdf: expected a name"),
@@ -193,6 +194,9 @@ def test_wrong_use_is_told(
     for name, text in {"ALONE": "a cat\n", "BLANK": "\n  \n"}.items():
         (tmp_path / f"{name}.txt").write_text(text)
         named[name] = tmp_path / f"{name}.txt"
+    named["CUT"] = tmp_path / "cut.npz"
+    np.savez(named["CUT"], VECTORS)
+    named["CUT"].write_bytes(named["CUT"].read_bytes()[:-30])
     given = [named.get(word, word) for word in words]
 
     said = run(verb, *given, *([] if "--input" in words else ["--input", texts]))

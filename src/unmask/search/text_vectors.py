@@ -30,16 +30,15 @@ def loaded(path: Path, num_texts: int, source: Path) -> NDArray[np.generic]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected vectors as `unmask embed` writes them.")
     try:
-        found: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
+        found: NDArray[np.generic] = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError, OSError) as error:
         raise DataError(
             f"{path}: cannot be read as .npy ({error}); expected an array of numbers, as `unmask "
             "embed --output vectors.npy` or numpy.save writes it."
         ) from error
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or len(found) != num_texts:
-        shape = getattr(found, "shape", "of several arrays")
+    if found.ndim != 2 or len(found) != num_texts:
         raise DataError(
-            f"{path}: has the shape {shape}, but {source} has {num_texts} texts; expected a row "
-            "for each, in their order. Records that cannot be read, and blank lines, have none."
+            f"{path}: has the shape {found.shape}, but {source} has {num_texts} texts; expected a "
+            "row for each, in their order. Records that cannot be read, and blank lines, have none."
         )
     return found

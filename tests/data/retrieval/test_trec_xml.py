@@ -75,6 +75,8 @@ def test_topics_can_be_named_by_their_position(write: Write, read: Read) -> None
         (doc("2", "<text>\n<b>a</text>"), 8, "malformed XML: mismatched tag at column"),
         (doc("2", "<text>a &nbsp; b</text>"), 7, "malformed XML: undefined entity"),
         (doc("2", "\x01"), 7, "malformed XML"),
+        (doc("2", "<text>a\rb\rc & d</text>"), 7, "malformed XML: not well-formed"),
+        (doc("2", "<text>a\r\nb\r\rc & d</text>"), 8, "malformed XML: not well-formed"),
         (doc("2", "<!DOCTYPE d []>"), 7, "malformed XML"),
         ("<doc>\n<text>x</text></doc>\n", 5, "no <docno>: found <text>"),
         (doc(" "), 5, "<docno> is empty"),

@@ -33,6 +33,21 @@ def test_one_class_is_told() -> None:
         separation.score(["a", "a"], np.array([1.0, 2.0]))
 
 
+@pytest.mark.parametrize(
+    ("classes", "values", "message"),
+    [
+        (["a", "b"], [1.0, float("nan")], "values: nan in row 1"),
+        (["a", "b"], [1.0, float("inf")], "values: inf in row 1"),
+        ([], [], "values"),
+    ],
+)
+def test_values_that_are_none_are_told_of(
+    classes: list[str], values: list[float], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        separation.score(classes, np.array(values))
+
+
 def test_the_interval_lies_around_the_figure() -> None:
     draw = np.random.default_rng(4)
     classes = draw.choice(["a", "b"], size=80).tolist()

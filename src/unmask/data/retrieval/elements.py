@@ -18,6 +18,9 @@ from unmask.data.sources import Source
 
 _BETWEEN = re.compile(rb"<\?xml[^>]*\?>|</?[A-Za-z][\w.-]*\s*>|<!--.*?-->", re.DOTALL)
 """What may stand outside the elements: a declaration, the tags of a root, comments."""
+_XML_LINE_END = re.compile(r"\r\n?|\n")
+_SHOWN_BEFORE = 40
+"""Characters of the excerpt before the fault."""
 _NO_LINE_END = re.compile(rb"[^\n]")
 
 
@@ -64,8 +67,12 @@ def _reject(
     line, column = error.position
     found = str(error).partition(": line")[0]
     detail = f"{found} at column {column + 1}; is an `&` or `<` not escaped?"
-    excerpt = text.split("\n")[line - 1][max(0, column - 40) :]
-    rejects.add(str(source), piece.line + line - 1, "malformed XML", detail, excerpt)
+    # To a parser of XML a lone \r ends a line too; to us, and to editors, it does not.
+    starts = [0, *(end.end() for end in _XML_LINE_END.finditer(text))]
+    start = starts[min(line, len(starts)) - 1]
+    excerpt = text[start + max(0, column - _SHOWN_BEFORE) :].partition("\n")[0]
+    place = piece.line + text.count("\n", 0, start)
+    rejects.add(str(source), place, "malformed XML", detail, excerpt)
 
 
 def _fields(element: ElementTree.Element) -> dict[str, str]:

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
 
 from unmask.errors import DataError, UsageError
-from unmask.search.config import GRAPH_FROM
 from unmask.search.documents import Chunked, Passage
 from unmask.search.embedder import Vectors
 from unmask.search.filters import Condition, check_fields, comparable
 from unmask.search.postgres.connecting import connect, told
+from unmask.search.postgres.nearest import MOST_INDEXED, build, set_effort
 from unmask.search.postgres.statements import JOIN, TABLES, row_of, where_of
 from unmask.search.store import (
     About,
@@ -23,16 +23,6 @@ from unmask.search.store import (
     read_about,
     written_about,
 )
-
-_MOST_INDEXED = 2000
-"""Dimensions of a vector that pgvector can index."""
-_LEAST_EFFORT, _MOST_EFFORT = 100, 1000
-"""Nodes that a graph keeps in view, or cells looked into: twice as many as are wanted, at least
-2.5 times pgvector's own 40, and as many as it takes at most."""
-_MOST_CELLS = 32_768
-"""That pgvector takes; it advises sqrt(N) of them."""
-_GROWN = 2.0
-"""Cells are made anew where there should be so many times as many, or so many times fewer."""
 
 
 class PostgresStore:
@@ -55,9 +45,9 @@ class PostgresStore:
         config = about.config
         if config.quantise != "none":
             raise UsageError(f"{place}: pgvector has no 8 bits a number; expected --quantise none.")
-        if config.kind in ("hnsw", "ivf") and about.dimension > _MOST_INDEXED:
+        if config.kind in ("hnsw", "ivf") and about.dimension > MOST_INDEXED:
             raise UsageError(
-                f"{place}: pgvector indexes vectors of up to {_MOST_INDEXED} dimensions, and these "
+                f"{place}: pgvector indexes vectors of up to {MOST_INDEXED} dimensions, and these "
                 f"have {about.dimension}; expected --kind exact."
             )
         if cls.is_there(uri, prefix, place):
@@ -154,7 +144,7 @@ class PostgresStore:
             check_fields(conditions, self.fields())
         where, values = where_of(conditions)
         with self._transaction() as cursor:
-            self._set_effort(cursor, top_k)
+            set_effort(cursor, top_k)
             found = [self._nearest(cursor, query, top_k, where, values) for query in queries]
             short = [number for number, matches in enumerate(found) if len(matches) < top_k]
             if short and self.about.config.kind != "exact":
@@ -201,32 +191,11 @@ class PostgresStore:
         return self._finish(again=True)
 
     def _finish(self, *, again: bool) -> Mapping[str, Any]:
-        kind, size = self.about.config.kind, self.count().passages
-        if kind == "auto":
-            indexed = size > GRAPH_FROM and self.about.dimension <= _MOST_INDEXED
-            kind = "hnsw" if indexed else "exact"
-        name = f"{self._prefix}_nearest"
+        size = self.count().passages
         with self._transaction() as cursor:
-            if kind != "exact" and size:
-                method = "hnsw (vector vector_ip_ops)"
-                if kind == "ivf":
-                    cells = max(1, min(_MOST_CELLS, round(size**0.5)))
-                    method = f"ivfflat (vector vector_ip_ops) WITH (lists = {cells})"
-                    again = again or not self._cells_fit(cursor, name, cells)
-                if again:
-                    cursor.execute(f"DROP INDEX IF EXISTS {name}")
-                query = f"CREATE INDEX IF NOT EXISTS {name} ON {{passages}} USING {method}"
-                cursor.execute(self._sql(query))
+            kind = build(cursor, self._prefix, self.about, size, again=again)
             cursor.execute(self._sql("ANALYZE {documents}, {passages}"))
         return {"kind": kind if kind == "exact" else f"{kind}, by pgvector"}
-
-    def _cells_fit(self, cursor: Any, name: str, wanted: int) -> bool:
-        """Whether an index has about so many cells; also where there is none."""
-        query = "SELECT reloptions FROM pg_class WHERE oid = to_regclass(%s)"
-        found = cursor.execute(query, [name]).fetchone()
-        options = dict(one.split("=") for one in (found and found[0]) or [])
-        there = int(options.get("lists", wanted))
-        return max(there, wanted) < _GROWN * min(there, wanted)
 
     def close(self) -> None:
         """See `VectorStore.close`."""
@@ -242,17 +211,6 @@ class PostgresStore:
         rows = cursor.execute(self._sql(wanted), [query, *values, query, top_k]).fetchall()
         found = [Match(*row) for row in rows]
         return sorted(found, key=lambda one: (-one.score, one.key))
-
-    def _set_effort(self, cursor: Any, top_k: int) -> None:
-        """How long the index looks, for this transaction."""
-        effort = min(_MOST_EFFORT, max(_LEAST_EFFORT, 2 * top_k))
-        for setting in (
-            f"hnsw.ef_search = {effort}",
-            "hnsw.iterative_scan = 'strict_order'",
-            f"ivfflat.probes = {effort}",
-            "ivfflat.iterative_scan = 'relaxed_order'",
-        ):
-            cursor.execute(f"SET LOCAL {setting}")
 
     def _numbers(self, cursor: Any, size: int) -> list[int]:
         """Numbers that no document has had."""

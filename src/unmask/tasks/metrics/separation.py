@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from unmask.errors import DataError
-from unmask.tasks.metrics.checks import check_lengths
+from unmask.tasks.metrics.checks import as_floats, check_lengths
 from unmask.tasks.metrics.counts import Floats
 from unmask.tasks.metrics.resampling import Bootstrap, Interval, sum_intervals
 
@@ -32,7 +32,7 @@ def score(classes: Sequence[str], values: Floats) -> float:
     Source: Fisher 1925, Statistical Methods for Research Workers, section 45.
 
     Raises:
-        DataError: No values, or fewer than two classes.
+        DataError: No values, one that is not finite, or fewer than two classes.
     """
     return float(_share(_parts(classes, values).sum(axis=0, keepdims=True))[0])
 
@@ -50,6 +50,7 @@ def _parts(classes: Sequence[str], values: Floats) -> Floats:
 
     Values are centred first: sums of squares far from zero would cancel.
     """
+    values = as_floats("values", values, 1)
     check_lengths({"classes": classes, "values": values})
     names, numbers = np.unique(np.asarray(classes, dtype=str), return_inverse=True)
     if len(names) < 2:
