@@ -61,7 +61,7 @@ def scores_of(bundle: Bundle, examples: list[Any]) -> list[Any]:
 
 
 def test_every_task_has_a_case(covered: set[str]) -> None:
-    assert covered == set(TASKS) - {"embedding"}  # which has test_embeddings.py to itself
+    assert covered == set(TASKS) - {"embedding"}  # see test_embeddings.py, recipe/test_families.py
 
 
 def test_every_family_is_tried(families: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Pretraining families that have more than an encoder and a head."""
+"""Every family pretrained, and trained further, as transformers and sentence-transformers read it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ import pytest
 import torch
 import transformers
 from pydantic import ValidationError
+from sentence_transformers import SentenceTransformer
 
 import unmask
 from unmask.checkpoint import native
+from unmask.checkpoint.assemble import assemble
+from unmask.checkpoint.bundle import Bundle
 from unmask.errors import UsageError
 from unmask.models.config import CONFIGS
+from unmask.nn.init import initialise
 from unmask.nn.mask_decoder import EnhancedMaskDecoder, FinalStates
-from unmask.recipe.config import Pretrain
+from unmask.recipe.config import Finetune, Pretrain
+from unmask.recipe.finetune import finetune
 from unmask.recipe.pretrain import pretrain
 from unmask.text.config import TokenizerConfig
 from unmask.text.learn import train
+from unmask.text.tokenizer import Tokenizer
 
 SIZES = {
     "num_hidden_layers": 2,
@@ -57,6 +63,9 @@ OWN_SIZES: dict[str, dict[str, Any]] = {
 
 def hush(_: str) -> None:
     """Hears the run's lines and says none of them."""
+
+
+TEXTS = ["The cat went to the river.", "and saw 5 of the dogs", "owl", "", "the cat " * 40]
 
 
 class Material(NamedTuple):
@@ -183,3 +192,42 @@ def test_mpnet_is_pretrained_with_a_vocabulary_of_its_own(
 def test_heads_that_aim_by_positions_are_refused_where_none_are_added() -> None:
     with pytest.raises(ValidationError, match="family deberta-v2 adds no vector for each position"):
         Pretrain.model_validate({"family": "deberta-v2", "initial_attention": "neighbours"})
+
+
+@pytest.mark.parametrize("family", [n for n, kind in CONFIGS.items() if not kind().is_control])
+def test_a_sentence_encoder_of_every_family_is_trained_and_opens_elsewhere(
+    family: str, material: Material, tmp_path: Path
+) -> None:
+    tokenizer = Tokenizer.load(material.tokenizer(family))
+    sizes = {**SIZES, "vocab_size": tokenizer.vocab_size, "pad_token_id": tokenizer.special.pad}
+    if family in ("roberta", "xlm-roberta", "mpnet"):
+        sizes["max_position_embeddings"] += 2  # whose positions begin beyond the padding's
+    config: Any = CONFIGS[family].model_validate({**sizes, **OWN_SIZES.get(family, {})})
+    model = assemble(config, ())
+    initialise(model, 0.2, torch.Generator().manual_seed(0))
+    native.save(Bundle(model.eval(), None, tokenizer, config, None), tmp_path / "base")
+    before = unmask.load(tmp_path / "base").encode(TEXTS, pooling="mean")
+    recipe = Finetune.model_validate(
+        {
+            "task": "embedding",
+            "baselines": False,
+            "pictures": False,
+            "settings": {"dense": 12, "prompts": {"query": "dog: "}},
+            "train": {"steps": 2, "batch_size": 4},
+        }
+    )
+    rows = [{"anchor": f"The cat {i}", "positive": f"the {i} river"} for i in range(12)]
+
+    outcome = finetune(rows, tmp_path / "base", tmp_path / "run", recipe, say=hush)
+
+    engine = unmask.load(outcome.folder)
+    native.save(engine.bundle, tmp_path / "again")
+    vectors = engine.encode(TEXTS)
+    assert vectors.shape == (len(TEXTS), 12)
+    np.testing.assert_array_equal(unmask.load(tmp_path / "again").encode(TEXTS), vectors)
+    trained = engine.encode(TEXTS, pooling="mean")
+    assert np.abs(trained - before).max() > 1e-4  # the steps reached the encoder
+    theirs = SentenceTransformer(str(outcome.folder), device="cpu")
+    for name in ("encode", "encode_query", "encode_document"):
+        found, expected = getattr(engine, name)(TEXTS), getattr(theirs, name)(TEXTS)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
