@@ -1,4 +1,4 @@
-"""Every family pretrained, and trained further, as transformers and sentence-transformers read it."""
+"""Every family is pretrained, and trained further, and others read what comes out."""
 
 from __future__ import annotations
 
