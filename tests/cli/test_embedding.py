@@ -187,6 +187,16 @@ def test_pairs_and_collections_measure_it(trained: Path, run: Run, tmp_path: Pat
     assert "ndcg_cut_10" in said.out
     lines = (tmp_path / "run.trec").read_text(encoding="utf-8").splitlines()
     assert [line.split()[:2] for line in lines] == [["q", "Q0"]] * 3
+    measured = run("evaluate", trained, folder, "--retrieval.split", "dev", "--json")
+    other = ("--retrieval.split", "dev", "--retrieval.from-run", tmp_path / "run.trec")
+    assert json.loads(run("evaluate", folder, *other, "--json").out) == json.loads(measured.out)
+    for words, message in (
+        ((trained, folder, *other), "--retrieval.from-run: needs no model"),
+        ((folder, *other, "--retrieval.top-k", "5"), "nothing is retrieved: drop top_k"),
+        ((folder, *other[:-1], "gone.trec"), "gone.trec: no such file"),
+        ((trained,), "expected a model and the data to measure it on"),
+    ):
+        assert message in run("evaluate", *words).err
     said = run("evaluate", trained, tmp_path / "pairs.jsonl", *flags)
     assert "is for a sentence encoder and the folder of a test collection" in said.err
 

@@ -91,7 +91,7 @@ def score(
 
 def evaluate(
     model: str,
-    data: Path,
+    data: Path | None = None,
     /,
     *,
     settings: Annotated[Evaluate, Parameter(name="*")] = Evaluate(),
@@ -112,7 +112,8 @@ def evaluate(
     Parameters
     ----------
     model
-        A model or run folder, or a hub id.
+        A model or run folder, or a hub id; with --retrieval.from-run the folder of a test
+        collection instead, and nothing behind it.
     data
         A file of labelled examples; for a sentence encoder also the folder of a test collection;
         for a pretrained model a corpus folder, or text.
@@ -127,6 +128,18 @@ def evaluate(
     from unmask.recipe.evaluate import evaluate as measured
     from unmask.terminal import figure, show
 
+    if retrieval is not None and retrieval.from_run is not None:
+        from unmask.recipe.assess_sentences import assess_run
+
+        if data is not None:
+            raise UsageError(
+                "--retrieval.from-run: needs no model; expected `unmask evaluate FOLDER "
+                "--retrieval.from-run FILE`."
+            )
+        show_assessment(assess_run(Path(model), retrieval.from_run, retrieval), as_json=json)
+        return
+    if data is None:
+        raise UsageError("evaluate: expected a model and the data to measure it on.")
     bundle = load(model, precision=answering.precision).bundle
     is_searched = _has_sentences(bundle) and data.is_dir()
     if retrieval is not None and not is_searched:

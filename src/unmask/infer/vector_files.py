@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.data.labelled.examples import TextExample
-from unmask.errors import UsageError, writing
+from unmask.data.whole_file import whole_path
+from unmask.errors import UsageError
 
 ENDINGS = (".npy", ".parquet")
 _AT_ONCE = 4096
@@ -48,15 +48,8 @@ def write_vectors(
     """
     if output.suffix not in ENDINGS:
         raise UsageError(f"--output {output}: expected a name that ends in {' or '.join(ENDINGS)}.")
-    temporary = output.with_name(f"{output.name}.tmp-{os.getpid()}")
-    with writing(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            total = _written(texts, encode, dimension, temporary, output.suffix)
-            temporary.replace(output)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return total
+    with whole_path(output) as temporary:
+        return _written(texts, encode, dimension, temporary, output.suffix)
 
 
 def _written(
@@ -94,8 +87,6 @@ class _Npy:
     def finish(self) -> None:
         self._file.seek(0)
         self._header()
-        self._file.flush()
-        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

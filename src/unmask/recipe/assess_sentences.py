@@ -15,8 +15,9 @@ from unmask.data.labelled.examples import EmbeddingExample
 from unmask.data.rejects import Rejects
 from unmask.data.retrieval.collection import Collection, open_beir, open_cranfield
 from unmask.data.retrieval.config import RetrievalConfig
+from unmask.data.retrieval.matching import gather_run
 from unmask.data.retrieval.records import CorpusDocument
-from unmask.data.retrieval.trec import write_run
+from unmask.data.retrieval.trec import read_run, write_run
 from unmask.errors import DataError, UsageError
 from unmask.infer.embedder import Embedder
 from unmask.infer.encode import Encoder, Told
@@ -157,10 +158,30 @@ def assess_retrieval(
         run = retrieval.without_identical_ids(run)
     if config.run is not None:
         write_run(run, config.run, _RUN_TAG)
+    return _of_run(collection, run)
+
+
+def assess_run(folder: Path, file: Path, config: EvaluateRetrieval) -> Assessment:
+    """Scores of a TREC run over a test collection, as those of `assess_retrieval`.
+
+    Raises:
+        DataError: The collection or the run cannot be read, or the run answers no judged query.
+    """
+    collection = open_collection(folder, config, Rejects(config.max_reject_rate))
+    rejects = Rejects(config.max_reject_rate, setting="--retrieval.max-reject-rate")
+    reading = RetrievalConfig(max_reject_rate=config.max_reject_rate)
+    run = gather_run(read_run(file, reading, rejects), rejects)
+    rejects.warn_of_first(file)
+    if config.drop_identical:
+        run = retrieval.without_identical_ids(run)
+    return _of_run(collection, run)
+
+
+def _of_run(collection: Collection, run: retrieval.Run) -> Assessment:
     qrels = {query: dict(judged) for query, judged in collection.qrels.items()}
     intervals = retrieval.score_intervals(qrels, run, Bootstrap())
     return Assessment(
-        len(queries),
+        len(collection.queries),
         retrieval.scores(qrels, run),
         {name: (one.low, one.high) for name, one in intervals.items()},
     )

@@ -45,8 +45,17 @@ class EvaluateRetrieval(BaseModel):
     """Leaves out documents with their query's own id, as BEIR does for ArguAna and Quora."""
     run: Path | None = None
     """A file to write what was retrieved to, as TREC runs are."""
+    from_run: Path | None = None
+    """A TREC run to measure instead, which some other search wrote; no model is needed then."""
     max_reject_rate: float = Field(default=0.001, ge=0.0, le=1.0)
     """It stops if more than this share of the records cannot be read; up to 9 never stop it."""
+
+    @model_validator(mode="after")
+    def _one_run(self) -> Self:
+        idle = {"top_k", "run"} & self.model_fields_set
+        if self.from_run is not None and idle:
+            raise ValueError(f"from_run: nothing is retrieved: drop {' and '.join(sorted(idle))}")
+        return self
 
 
 class EvaluateSentences(BaseModel):

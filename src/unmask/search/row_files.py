@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from unmask.errors import UsageError, writing
+from unmask.data.whole_file import whole_file
+from unmask.errors import UsageError
 
 ENDINGS = (".jsonl", ".csv")
 TEXTS_ALONE = ".txt"
@@ -35,21 +35,12 @@ def write_rows(output: Path, rows: Iterable[Row]) -> int:
 
     Raises:
         UsageError: A text of several lines is to be one line.
+        DataError: A text that UTF-8 cannot hold.
         MachineError: The file cannot be written.
     """
     write = {".jsonl": _json_lines, ".csv": _table, TEXTS_ALONE: _texts}[output.suffix.lower()]
-    temporary = output.with_name(f"{output.name}.tmp-{os.getpid()}")
-    with writing(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                total = write(file, rows)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(output)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return total
+    with whole_file(output) as file:
+        return write(file, rows)
 
 
 def _json_lines(file: TextIO, rows: Iterable[Row]) -> int:

@@ -1,17 +1,15 @@
-"""BEIR's files are read one record after another, and written so that they read the same."""
+"""BEIR's files are read one record after another."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from unmask.data.rejects import Rejects
 from unmask.data.retrieval import beir
@@ -23,11 +21,7 @@ from unmask.errors import DataError
 Write = Callable[[str, bytes | str], Path]
 Read = Callable[..., tuple[list[Any], Rejects]]
 
-QUIET = settings(deadline=None, derandomize=True, max_examples=50)
 HEADER = "query-id\tcorpus-id\tscore\n"
-
-texts = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"))
-ids = st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=1)
 
 
 def lines(*records: Any) -> str:
@@ -197,48 +191,3 @@ def test_the_parts_of_a_folder_are_found(write: Write, tmp_path: Path) -> None:
         beir.find(tmp_path / "set", "dev")
     with pytest.raises(DataError, match=r"holds no corpus.jsonl .*; found nothing"):
         beir.find(tmp_path / "elsewhere", "test")
-
-
-@QUIET
-@given(st.dictionaries(ids, st.tuples(texts, texts), min_size=1), st.sampled_from(["", ".gz"]))
-def test_a_corpus_that_was_written_reads_the_same(
-    tmp_path_factory: pytest.TempPathFactory, corpus: dict[str, tuple[str, str]], ending: str
-) -> None:
-    path = tmp_path_factory.mktemp("written") / f"corpus.jsonl{ending}"
-    documents = [
-        CorpusDocument(name, title, text, f"{path}:{line}", {"line": line})
-        for line, (name, (title, text)) in enumerate(corpus.items(), 1)
-    ]
-    beir.write_corpus(documents, path)
-    first = path.read_bytes()
-    assert list(beir.read_corpus(path, RetrievalConfig(), Rejects(0))) == documents
-    beir.write_corpus(documents, path)
-    assert path.read_bytes() == first
-    assert [other.name for other in path.parent.iterdir()] == [path.name]
-
-
-def test_queries_and_judgements_that_were_written_read_the_same(tmp_path: Path, read: Read) -> None:
-    path = tmp_path / "new folder" / "queries.jsonl"
-    beir.write_queries([Query("q", "é", f"{path}:1")], path)
-    assert read(beir.read_queries, path)[0] == [Query("q", "é", f"{path}:1")]
-    qrels = {"q": {"d 1": 2, "d2": 0}, "r": {"d2": -1}}
-    beir.write_qrels(qrels, tmp_path / "test.tsv")
-    assert gather_qrels(*read(beir.read_qrels, tmp_path / "test.tsv")) == qrels
-
-
-def test_what_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "corpus.jsonl"
-    path.write_text("old")
-
-    def failing() -> Iterator[CorpusDocument]:
-        yield CorpusDocument("a", "", "x", "")
-        raise RuntimeError("on the way")
-
-    with pytest.raises(RuntimeError, match="on the way"):
-        beir.write_corpus(failing(), path)
-    with pytest.raises(DataError, match=r"corpus.jsonl: not written, .* holds U\+D800"):
-        beir.write_corpus([CorpusDocument("a", "", "\ud800", "")], path)
-    with pytest.raises(DataError, match="id 'a\\\\tb' does not fit into a TSV file"):
-        beir.write_qrels({"q": {"a\tb": 1}}, path)
-    assert path.read_text() == "old"
-    assert [other.name for other in tmp_path.iterdir()] == ["corpus.jsonl"]

@@ -123,13 +123,6 @@ def test_the_ranks_written_are_those_that_trec_eval_judges(tmp_path: Path, read:
         assert judged.evaluate(run)["q"]["recip_rank"] == pytest.approx(1 / hit.rank)
 
 
-def test_judgements_that_were_written_read_the_same(tmp_path: Path, read: Read) -> None:
-    qrels = {"1": {"a": 1, "b": 0}, "2": {"a": -1}}
-    trec.write_qrels(qrels, tmp_path / "qrels.txt")
-    assert (tmp_path / "qrels.txt").read_text() == "1 0 a 1\n1 0 b 0\n2 0 a -1\n"
-    assert gather_qrels(*read(trec.read_qrels, tmp_path / "qrels.txt")) == qrels
-
-
 def test_what_would_not_read_the_same_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "run.trec"
     with pytest.raises(UsageError, match="run tag 'my run'; expected a name without blanks"):
@@ -137,7 +130,7 @@ def test_what_would_not_read_the_same_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the id 'a b' does not fit into a TREC file"):
         trec.write_run({"q": {"a b": 1.0}}, path, "test")
     with pytest.raises(DataError, match="the id '' does not fit"):
-        trec.write_qrels({"": {"a": 1}}, path)
+        trec.write_run({"": {"a": 1.0}}, path, "test")
     with pytest.raises(DataError, match="query `q`: the score of document `a` is nan"):
         trec.write_run({"q": {"a": float("nan")}}, path, "test")
     assert list(tmp_path.iterdir()) == []

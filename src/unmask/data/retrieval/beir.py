@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,13 @@ from unmask.data.retrieval.config import RetrievalConfig
 from unmask.data.retrieval.fields import of_line, whole_number
 from unmask.data.retrieval.files import checked, open_source, parsed, text_lines
 from unmask.data.retrieval.first_lines import FirstLines
-from unmask.data.retrieval.records import CorpusDocument, Judgement, Qrels, Query
-from unmask.data.retrieval.writing import whole_file
+from unmask.data.retrieval.records import CorpusDocument, Judgement, Query
 from unmask.data.sources import Source
 from unmask.errors import DataError
 
 HEADER = ("query-id", "corpus-id", "score")
 NO_TEXT = "have no text"
 """The note that counts documents and queries that are there, but empty."""
-_UNDELIVERABLE = ("\t", "\n", "\r")
-"""What a field of a TSV file without quotes cannot hold."""
 
 
 def read_corpus(
@@ -68,45 +64,6 @@ def read_qrels(path: Path | str, config: RetrievalConfig, rejects: Rejects) -> I
     """
     source = open_source(path)
     return checked(source, _judgements(source, config, rejects), "judgements", rejects)
-
-
-def write_corpus(documents: Iterable[CorpusDocument], path: Path | str) -> None:
-    """Writes a corpus.jsonl, compressed if its name ends in .gz.
-
-    Raises:
-        DataError: A text that UTF-8 cannot hold.
-        MachineError: The file cannot be written.
-    """
-    with whole_file(path) as file:
-        for one in documents:
-            record = {"_id": one.id, "title": one.title, "text": one.text}
-            extra = {"metadata": dict(one.metadata)} if one.metadata else {}
-            file.write(json.dumps(record | extra, ensure_ascii=False) + "\n")
-
-
-def write_queries(queries: Iterable[Query], path: Path | str) -> None:
-    """Writes a queries.jsonl; raises as `write_corpus`."""
-    with whole_file(path) as file:
-        for query in queries:
-            record = {"_id": query.id, "text": query.text}
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-
-def write_qrels(qrels: Qrels, path: Path | str) -> None:
-    """Writes a TSV file of judgements, with its header.
-
-    Raises:
-        DataError: An id with a tab or a line end, or one that is blank.
-        MachineError: The file cannot be written.
-    """
-    with whole_file(path) as file:
-        file.write("\t".join(HEADER) + "\n")
-        for query, judged in qrels.items():
-            for document, relevance in judged.items():
-                for name in (query, document):
-                    if not name.strip() or any(sign in name for sign in _UNDELIVERABLE):
-                        raise DataError(f"{path}: the id {name!r} does not fit into a TSV file.")
-                file.write(f"{query}\t{document}\t{relevance:d}\n")
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from unmask.data.retrieval import beir
 from unmask.data.retrieval.config import RetrievalConfig
 from unmask.data.retrieval.fields import finite_number, of_line, whole_number
 from unmask.data.retrieval.files import checked, open_source, parsed, text_lines
-from unmask.data.retrieval.records import Hit, Judgement, Qrels, Run
-from unmask.data.retrieval.writing import whole_file
+from unmask.data.retrieval.records import Hit, Judgement, Run
 from unmask.data.sources import Source
+from unmask.data.whole_file import whole_file
 from unmask.errors import DataError, UsageError
 
 _QRELS = ("query", "iteration", "document", "relevance")
@@ -57,20 +57,6 @@ def read_run(path: Path | str, config: RetrievalConfig, rejects: Rejects) -> Ite
     source = open_source(path)
     found = _ordered(_hits(source, config, rejects), rejects)
     return checked(source, found, "results", rejects)
-
-
-def write_qrels(qrels: Qrels, path: Path | str) -> None:
-    """Writes judgements, a line each, with 0 for the iteration.
-
-    Raises:
-        DataError: An id that is empty or has a blank in it.
-        MachineError: The file cannot be written.
-    """
-    with whole_file(path) as file:
-        for query, judged in qrels.items():
-            for document, relevance in judged.items():
-                _check_names(path, query, document)
-                file.write(f"{query} 0 {document} {relevance:d}\n")
 
 
 def write_run(run: Run, path: Path | str, tag: str) -> None:
@@ -149,5 +135,5 @@ def _check_names(path: Path | str, *names: str) -> None:
         if name.split() != [name]:
             raise DataError(
                 f"{path}: the id {name!r} does not fit into a TREC file, where blanks part the "
-                "fields. Rename it, or write BEIR's TSV."
+                "fields. Rename it."
             )
