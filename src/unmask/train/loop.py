@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from unmask.batch import Batch
 from unmask.data.loader import Cursor, Source, Transform, step_batches
 from unmask.errors import DataError, Stopped
+from unmask.nn.memory import keep_freed_memory
 from unmask.nn.precision import uses_bf16
 from unmask.tasks.task import Model, Task
 from unmask.train import coupled
 from unmask.train.config import OptimConfig, TrainConfig
 from unmask.train.distributed import World
 from unmask.train.gradients import clip
-from unmask.nn.memory import keep_freed_memory
 from unmask.train.optim import Optimizers
 from unmask.train.schedule import batch_size_at, learning_rate_share, progress_of, stage_at
 from unmask.train.selection import Selection, chosen, waited_enough
