@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 import unmask
 from unmask.errors import DataError, UsageError
+from unmask.infer.embedder import Embedder
 from unmask.infer.engine import Engine, load
 from unmask.infer.sentence_engine import EncodeArguments, SentenceEngine
 
@@ -123,6 +125,22 @@ def test_wrong_input_is_told(engine: Engine) -> None:
         engine.encode("a", batch_size=0)
     with pytest.raises(UsageError, match="pooling: 'median' is not there"):
         engine.encode("a", pooling="median")
+
+
+def test_prompts_of_queries_and_documents_leave_each_their_room(engine: Engine) -> None:
+    encoder = engine.embedder().encoder
+    prompts = {"query": "the cat ", "document": "the cat sat the cat "}
+    embedder = Embedder(replace(encoder, config=encoder.config.model_copy(
+        update={"prompts": prompts})))  # fmt: skip
+
+    assert (embedder.max_query_length, embedder.max_length) == (36, 33)
+    for most, encode in (
+        (embedder.max_query_length, embedder.encode_query),
+        (embedder.max_length, embedder.encode_document),
+    ):
+        whole, longer, shorter = encode(["the " * most, "the " * (most + 1), "the " * (most - 1)])
+        assert longer == pytest.approx(whole, abs=1e-6)
+        assert shorter != pytest.approx(whole, abs=1e-6)
 
 
 def test_an_embedder_is_known_by_its_hash(folder: Path, engine: Engine) -> None:
