@@ -50,7 +50,7 @@ class Arm:
     negatives: int
     """Mined for each claim; 0 leaves the other texts of the batch."""
     learning_rate: float
-    epochs: float = 2.0
+    epochs: float = 1.0
 
     @property
     def name(self) -> str:
@@ -63,7 +63,7 @@ class Arm:
         return f"{self.negatives} mined negatives, learning rate {self.learning_rate:g}"
 
 
-ARMS = tuple(Arm(negatives, rate) for negatives in (0, 1, 3) for rate in (2e-5, 5e-5))
+ARMS = tuple(Arm(negatives, rate) for negatives in (0, 2) for rate in (2e-5, 5e-5))
 RRF_KS = (2.0, 10.0, 60.0)
 MINING = MiningConfig(relative_margin=0.05, format="n-tuple")
 """The margin is NV-Retriever's (arXiv 2407.15831)."""
