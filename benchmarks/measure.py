@@ -150,7 +150,7 @@ def processor() -> str:
 def _installed(name: str) -> bool:
     from importlib.util import find_spec
 
-    return find_spec(name) is not None
+    return find_spec(name.replace("-", "_")) is not None
 
 
 def keep(name: str, result: dict[str, Any], folder: Path) -> dict[str, Any]:
