@@ -11,7 +11,7 @@ import pytest
 from unmask.errors import DataError, MachineError
 from unmask.search.config import IndexConfig
 from unmask.search.folder import approximate
-from unmask.search.folder.approximate import build, factory_for, load, recall_of
+from unmask.search.folder.approximate import build, factory_for, load, questions, recall_of
 from unmask.search.folder.nearest import exact
 
 faiss = pytest.importorskip("faiss")
@@ -48,7 +48,7 @@ def test_the_recall_that_was_measured_is_what_queries_find(
 
     assert entry.recall >= 0.95
     truth = exact(vectors, queries, 10, None)
-    recall = recall_of(truth, (rows, scores), np.full(len(queries), -2))
+    recall = recall_of(truth, (rows, scores))
     assert recall >= 0.9
     for query in range(len(queries)):  # what is found has its whole score
         assert scores[query] == pytest.approx(vectors[rows[query]] @ queries[query], abs=1e-5)
@@ -161,4 +161,23 @@ def test_equal_vectors_count_as_found_whichever_was() -> None:
     truth = np.arange(12)[None], np.ones((1, 12), np.float32)
     found = np.arange(20, 32)[None], np.ones((1, 12), np.float32)
 
-    assert recall_of(truth, found, np.array([0])) == 1.0
+    assert recall_of(truth, found) == 1.0
+
+
+def test_recall_is_the_share_of_the_nearest_that_were_found() -> None:
+    truth = np.arange(4)[None], np.array([[0.9, 0.8, 0.7, 0.6]], np.float32)
+    found = np.array([[0, 2, 7, -1]]), np.array([[0.9, 0.7, 0.5, -np.inf]], np.float32)
+
+    assert recall_of(truth, found) == 0.5
+
+
+def test_recall_is_measured_by_what_lies_between_stored_vectors() -> None:
+    stored = np.eye(40, dtype=np.float32)
+
+    asked = questions(stored, np.random.default_rng(0))
+
+    assert asked.shape == (40, 40)
+    assert set(np.unique(asked)) == {0.0, 0.5, 1.0}
+    assert (asked.sum(axis=1) == 1.0).all()
+    assert (asked == 0.5).any(axis=1).sum() > 30  # hardly one is stored itself
+    assert np.array_equal(asked, questions(stored, np.random.default_rng(0)))
