@@ -177,7 +177,7 @@ def test_recall_is_measured_by_what_lies_between_stored_vectors() -> None:
     asked = questions(stored, np.random.default_rng(0))
 
     assert asked.shape == (40, 40)
-    assert set(np.unique(asked)) == {0.0, 0.5, 1.0}
+    assert set(np.unique(asked)) <= {0.0, 0.5, 1.0}
     assert (asked.sum(axis=1) == 1.0).all()
     assert (asked == 0.5).any(axis=1).sum() > 30  # hardly one is stored itself
     assert np.array_equal(asked, questions(stored, np.random.default_rng(0)))
