@@ -41,12 +41,14 @@ def write_parts(
 def open_array(path: Path, dtype: DTypeLike, shape: tuple[int | None, ...]) -> NDArray[Any]:
     """The array in a file, memory-mapped; None in `shape` allows any number.
 
+    What is written into it, which nobody does, would not come into the file.
+
     Raises:
         DataError: No array, or of another type or shape.
     """
     try:
         try:
-            found: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+            found: NDArray[Any] = np.lib.format.open_memmap(path, mode="c")  # torch takes none that may not be written
         except ValueError:  # a file of no entries may not be mapped
             with path.open("rb") as file:
                 found = np.lib.format.read_array(file, allow_pickle=False)

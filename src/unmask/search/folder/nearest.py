@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from unmask.search.embedder import Vectors
@@ -40,14 +41,20 @@ def _exact(vectors: Vectors, queries: Vectors, top_k: int, mask: NDArray[np.bool
     for start in range(0, total, _ROWS):
         if few is not None:
             numbers = few[start : start + _ROWS]
-            scores = queries @ vectors[numbers].T  # (Q, rows)
+            scores = _products(queries, vectors[numbers])  # (Q, rows)
         else:
             numbers = np.arange(start, min(start + _ROWS, total))
-            scores = queries @ vectors[start : start + _ROWS].T
+            scores = _products(queries, vectors[start : start + _ROWS])
             if mask is not None:
                 scores[:, ~mask[start : start + _ROWS]] = -np.inf
         found = best_of(found, scores, numbers)
     return found
+
+
+def _products(queries: Vectors, vectors: Vectors) -> Vectors:
+    """(Q, D) and (n, D) to (Q, n), by torch: numpy's threads would wait for those of the model."""
+    products: Vectors = (torch.from_numpy(queries) @ torch.from_numpy(vectors).T).numpy()
+    return products
 
 
 def best(rows: NDArray[np.int64], scores: NDArray[np.float32], top_k: int) -> Found:
