@@ -31,7 +31,10 @@ READING = (
     "BERT-tiny, which its authors had tuned for retrieval, so that its own vectors compare texts "
     "well already, the softmax loss on 9,842 pairs of inference makes them worse, and ranking and "
     "regression make them better: the argument for training holds, that for this loss at this "
-    "little data does not. The paper had a million such pairs."
+    "little data does not. The paper had a million such pairs. On SciFact 700 claims and negatives "
+    "that the model found itself bring all-MiniLM-L6-v2 from behind BM25 to before it, and fusion "
+    "with BM25 helps both models, the adapted one less; intervals over 300 claims are wide, those "
+    "of the changes narrower."
 )
 
 

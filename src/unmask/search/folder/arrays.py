@@ -48,7 +48,9 @@ def open_array(path: Path, dtype: DTypeLike, shape: tuple[int | None, ...]) -> N
     """
     try:
         try:
-            found: NDArray[Any] = np.lib.format.open_memmap(path, mode="c")  # torch takes none that may not be written
+            found: NDArray[Any] = np.lib.format.open_memmap(
+                path, mode="c"
+            )  # torch takes none that may not be written
         except ValueError:  # a file of no entries may not be mapped
             with path.open("rb") as file:
                 found = np.lib.format.read_array(file, allow_pickle=False)
